@@ -1,0 +1,111 @@
+//! The resolved configuration: no option is missing, every value is checked. Code below `config` sees only this.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use maskwatch_engine::Provider;
+
+use super::secret::{CameraUrl, Secret};
+
+/// Everything that `maskwatch run` needs to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Console, API and metrics.
+    pub http: ListenPlan,
+    /// Annotated streams.
+    pub rtsp: ListenPlan,
+    /// Models and batching.
+    pub inference: InferencePlan,
+    /// In the order of the file; names are unique.
+    pub cameras: Vec<CameraPlan>,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListenPlan {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Who may come in; `None`: everybody that reaches the address.
+    pub auth: Option<Credentials>,
+}
+
+/// A user name and a password.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Credentials {
+    /// Not secret.
+    pub username: String,
+    /// Never printed.
+    pub password: Secret,
+}
+
+/// Models, provider and batching policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InferencePlan {
+    /// Execution provider asked for.
+    pub provider: Provider,
+    /// ONNX Runtime's library; `None`: searched for (see `maskwatch_engine::library`).
+    pub library: Option<PathBuf>,
+    /// Folder that holds the models.
+    pub models_dir: PathBuf,
+    /// Folder name of the detector.
+    pub detector: String,
+    /// Folder name of the classifier; `None`: the detector's own states serve.
+    pub classifier: Option<String>,
+    /// Most frames in one run of the detector.
+    pub max_batch: usize,
+    /// Longest time that a frame waits for company.
+    pub max_wait: Duration,
+    /// Threads of one run; 0: all cores.
+    pub threads: usize,
+}
+
+/// One camera, defaults merged in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraPlan {
+    /// `[a-z0-9-]+`; RTSP path and metric label.
+    pub name: String,
+    /// Where the pictures come from, without credentials.
+    pub url: CameraUrl,
+    /// Sent to the camera where it asks.
+    pub credentials: Option<Credentials>,
+    /// For RTSP.
+    pub transport: Transport,
+    /// How much of a stream the jitter buffer holds back.
+    pub latency: Duration,
+    /// No decoded frame for so long: the camera is down and its pipeline is built anew.
+    pub timeout: Duration,
+    /// Whether a server certificate that does not verify is accepted (`rtsps`, `https`).
+    pub insecure_tls: bool,
+    /// Frames analysed per second at most; 0: every frame.
+    pub analyze_fps: f64,
+    /// Share of the detector relative to other cameras when it is short.
+    pub weight: u32,
+    /// Detections under this score are no faces; `None`: the model's own threshold.
+    pub min_score: Option<f32>,
+    /// Free labels for events and the API.
+    pub labels: BTreeMap<String, String>,
+    /// The annotated stream.
+    pub output: OutputPlan,
+}
+
+/// How RTSP media travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Interleaved in the RTSP connection.
+    Tcp,
+    /// UDP only.
+    Udp,
+    /// UDP, then TCP where nothing arrives.
+    Auto,
+}
+
+/// The annotated stream of one camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputPlan {
+    /// Target bit rate.
+    pub bitrate_kbps: u32,
+    /// Frames per second at most; `None`: as the camera sends.
+    pub max_fps: Option<u32>,
+}

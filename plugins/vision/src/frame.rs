@@ -48,7 +48,7 @@ pub struct FrameView<'a> {
     pub range: ColorRange,
 }
 
-/// Why planes do not make a picture.
+/// Why planes do not make a picture, or a picture not a network's input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Width or height is 0.
@@ -62,6 +62,24 @@ pub enum FrameError {
         /// Bytes it has.
         got: usize,
         /// Bytes its rows need.
+        want: usize,
+    },
+    /// Rows are nearer to each other than they are long.
+    #[error("plane {plane} has rows of {row} bytes but a stride of {stride}")]
+    Stride {
+        /// Index of the plane.
+        plane: usize,
+        /// Stride given.
+        stride: usize,
+        /// Bytes of a row.
+        row: usize,
+    },
+    /// The place for the network's input is too short.
+    #[error("room for {got} input values, {want} needed")]
+    Room {
+        /// Values there is room for.
+        got: usize,
+        /// Values needed.
         want: usize,
     },
 }
@@ -81,13 +99,17 @@ impl FrameView<'_> {
     /// Checks that every row of every plane can be read.
     ///
     /// # Errors
-    /// [`FrameError`] names the first plane that is too short.
+    /// [`FrameError`] names the first plane that is too short or whose stride is.
     pub fn check(&self) -> Result<(), FrameError> {
         if self.width == 0 || self.height == 0 {
             return Err(FrameError::Empty(self.width, self.height));
         }
         for (plane, (rows, row_bytes)) in self.plane_layout().into_iter().enumerate() {
-            let want = if rows == 0 { 0 } else { (rows - 1) * self.strides[plane].max(row_bytes) + row_bytes };
+            let stride = self.strides[plane];
+            if rows > 1 && stride < row_bytes {
+                return Err(FrameError::Stride { plane, stride, row: row_bytes });
+            }
+            let want = if rows == 0 { 0 } else { (rows - 1).saturating_mul(stride).saturating_add(row_bytes) };
             let got = self.planes[plane].len();
             if got < want {
                 return Err(FrameError::Short { plane, got, want });

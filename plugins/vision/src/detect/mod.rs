@@ -1,0 +1,9 @@
+//! From a detector's raw output to faces: anchors, scores, boxes, non-maximum suppression.
+
+mod anchors;
+mod decode;
+mod nms;
+
+pub use anchors::{AnchorLevel, anchors};
+pub use decode::{Activation, BoxFormat, ClassName, DecodeError, DecodeSpec};
+pub use nms::suppress;

@@ -1,0 +1,11 @@
+//! Maskwatch: many cameras in, analysed in batches; annotated RTSP, metrics and JSON out.
+//!
+//! Read in this order: [`config`] (file to plan), `cmd::run` (plan to running parts), `camera` (one pipeline per camera
+//! under a supervisor), `frames` (its pictures handed on), `rtsp` and [`http`] (out). Elements, engine and decisions
+//! are in the crates under `plugins/`.
+
+pub mod cli;
+pub mod cmd;
+pub mod config;
+pub mod metrics;
+pub mod shutdown;

@@ -1,0 +1,10 @@
+//! The program: parses the command line, dispatches, reports the error.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use maskwatch::{cli::Cli, cmd};
+
+fn main() -> ExitCode {
+    cmd::main(Cli::parse())
+}

@@ -1,0 +1,246 @@
+//! Metrics of one camera.
+
+use std::time::Duration;
+
+use maskwatch_vision::face::MaskState;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+};
+
+use super::{DisconnectReason, FrameDrop, counters, float_gauges, gauges, histograms, unix_seconds};
+
+/// Seconds from a decoded frame to its result.
+const LATENCY: [f64; 10] = [0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5];
+/// Heights of faces in pixels of the camera's picture.
+const FACE_HEIGHT: [f64; 9] = [8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 128.0, 256.0];
+/// Stages of `frames_total`.
+const STAGES: [&str; 3] = ["decoded", "analyzed", "encoded"];
+/// The zone of people that are counted on the camera as a whole.
+pub(super) const WHOLE_PICTURE: &str = "";
+
+/// The families that have a camera label.
+pub(super) struct CameraFamilies {
+    up: IntGaugeVec,
+    last_frame: GaugeVec,
+    connects: IntCounterVec,
+    disconnects: IntCounterVec,
+    frames: IntCounterVec,
+    dropped: IntCounterVec,
+    latency: HistogramVec,
+    people: IntCounterVec,
+    visible: IntGaugeVec,
+    compliance: GaugeVec,
+    face_height: HistogramVec,
+    rtsp_clients: IntGaugeVec,
+}
+
+impl CameraFamilies {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let r = registry;
+        Ok(Self {
+            up: gauges(r, "camera_up", "1: a frame was decoded within the camera's timeout.", &["camera"])?,
+            last_frame: float_gauges(
+                r,
+                "camera_last_frame_timestamp_seconds",
+                "When the last frame was decoded (Unix time); 0: never.",
+                &["camera"],
+            )?,
+            connects: counters(
+                r,
+                "camera_connects_total",
+                "Times that the first frame came after a connect.",
+                &["camera"],
+            )?,
+            disconnects: counters(
+                r,
+                "camera_disconnects_total",
+                "Times that a connection ended or did not come about.",
+                &["camera", "reason"],
+            )?,
+            frames: counters(r, "frames_total", "Frames that passed a stage.", &["camera", "stage"])?,
+            dropped: counters(
+                r,
+                "frames_dropped_total",
+                "Frames that were dropped on purpose.",
+                &["camera", "reason"],
+            )?,
+            latency: histograms(
+                r,
+                "frame_latency_seconds",
+                "From a decoded frame to the result of its analysis.",
+                &["camera"],
+                &LATENCY,
+            )?,
+            people: counters(r, "people_total", "People counted, each once.", &["camera", "zone", "state"])?,
+            visible: gauges(r, "people_visible", "People in the picture now.", &["camera", "state"])?,
+            compliance: float_gauges(
+                r,
+                "compliance_ratio",
+                "Share of people with a mask among those with a known state, in the sliding window; absent while too few.",
+                &["camera"],
+            )?,
+            face_height: histograms(
+                r,
+                "face_height_pixels",
+                "Heights of analysed faces in the camera's picture.",
+                &["camera"],
+                &FACE_HEIGHT,
+            )?,
+            rtsp_clients: gauges(r, "rtsp_clients", "Viewers of the annotated stream.", &["camera"])?,
+        })
+    }
+
+    /// A camera's handle. All its series exist from now on; the ratio only once it is known.
+    pub(super) fn camera(&self, name: &str) -> CameraMetrics {
+        let frames = STAGES.map(|stage| self.frames.with_label_values(&[name, stage]));
+        CameraMetrics {
+            name: name.to_owned(),
+            up: self.up.with_label_values(&[name]),
+            last_frame: self.last_frame.with_label_values(&[name]),
+            connects: self.connects.with_label_values(&[name]),
+            disconnects: DisconnectReason::ALL
+                .map(|reason| self.disconnects.with_label_values(&[name, reason.as_str()])),
+            frames,
+            dropped: FrameDrop::ALL.map(|reason| self.dropped.with_label_values(&[name, reason.as_str()])),
+            latency: self.latency.with_label_values(&[name]),
+            people: MaskState::ALL.map(|state| self.people.with_label_values(&[name, WHOLE_PICTURE, state.as_str()])),
+            visible: MaskState::ALL.map(|state| self.visible.with_label_values(&[name, state.as_str()])),
+            compliance: self.compliance.clone(),
+            face_height: self.face_height.with_label_values(&[name]),
+            rtsp_clients: self.rtsp_clients(name),
+        }
+    }
+
+    pub(super) fn rtsp_clients(&self, name: &str) -> IntGauge {
+        self.rtsp_clients.with_label_values(&[name])
+    }
+
+    /// Takes all series of a camera out. Series that are not there are no fault.
+    pub(super) fn remove(&self, name: &str) {
+        let one = &[name][..];
+        drop(self.up.remove_label_values(one));
+        drop(self.last_frame.remove_label_values(one));
+        drop(self.connects.remove_label_values(one));
+        for reason in DisconnectReason::ALL {
+            drop(self.disconnects.remove_label_values(&[name, reason.as_str()]));
+        }
+        for stage in STAGES {
+            drop(self.frames.remove_label_values(&[name, stage]));
+        }
+        for reason in FrameDrop::ALL {
+            drop(self.dropped.remove_label_values(&[name, reason.as_str()]));
+        }
+        drop(self.latency.remove_label_values(one));
+        for state in MaskState::ALL {
+            drop(self.people.remove_label_values(&[name, WHOLE_PICTURE, state.as_str()]));
+            drop(self.visible.remove_label_values(&[name, state.as_str()]));
+        }
+        drop(self.compliance.remove_label_values(one));
+        drop(self.face_height.remove_label_values(one));
+        drop(self.rtsp_clients.remove_label_values(one));
+    }
+}
+
+/// The happenings of one camera. Cheap enough for every frame.
+pub struct CameraMetrics {
+    name: String,
+    up: IntGauge,
+    last_frame: Gauge,
+    connects: IntCounter,
+    disconnects: [IntCounter; DisconnectReason::ALL.len()],
+    frames: [IntCounter; STAGES.len()],
+    dropped: [IntCounter; FrameDrop::ALL.len()],
+    latency: Histogram,
+    people: [IntCounter; MaskState::ALL.len()],
+    visible: [IntGauge; MaskState::ALL.len()],
+    compliance: GaugeVec,
+    face_height: Histogram,
+    rtsp_clients: IntGauge,
+}
+
+impl CameraMetrics {
+    /// A connection gave its first frame.
+    pub fn connected(&self) {
+        self.connects.inc();
+        self.up.set(1);
+    }
+
+    /// The connection ended, or an attempt failed. Nobody is visible any more.
+    pub fn disconnected(&self, reason: DisconnectReason) {
+        self.disconnects[reason as usize].inc();
+        self.up.set(0);
+        self.people_visible([0; MaskState::ALL.len()]);
+    }
+
+    /// Whether frames come; for a camera that is frozen but not yet given up.
+    pub fn set_up(&self, up: bool) {
+        self.up.set(i64::from(up));
+    }
+
+    /// A frame came out of the decoder, now.
+    pub fn frame_decoded(&self) {
+        self.frames[0].inc();
+        self.last_frame.set(unix_seconds());
+    }
+
+    /// A frame was analysed, `latency` after it was decoded.
+    pub fn frame_analyzed(&self, latency: Duration) {
+        self.frames[1].inc();
+        self.latency.observe(latency.as_secs_f64());
+    }
+
+    /// A frame left the encoder.
+    pub fn frame_encoded(&self) {
+        self.frames[2].inc();
+    }
+
+    /// A frame was dropped.
+    pub fn frame_dropped(&self, reason: FrameDrop) {
+        self.dropped[reason as usize].inc();
+    }
+
+    /// A face of this height, in pixels of the camera's picture, was analysed.
+    pub fn face_seen(&self, height: f32) {
+        self.face_height.observe(f64::from(height));
+    }
+
+    /// A person was counted.
+    pub fn person(&self, state: MaskState) {
+        self.people[state as usize].inc();
+    }
+
+    /// People in the picture now, in the order of [`MaskState::ALL`].
+    pub fn people_visible(&self, counts: [usize; MaskState::ALL.len()]) {
+        for (gauge, count) in self.visible.iter().zip(counts) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The compliance ratio of the sliding window; `None`: too few people, no figure is exported.
+    pub fn compliance(&self, ratio: Option<f64>) {
+        match ratio {
+            Some(ratio) => self.compliance.with_label_values(&[&self.name]).set(ratio),
+            None => drop(self.compliance.remove_label_values(&[&self.name])),
+        }
+    }
+
+    /// Viewers of the annotated stream now.
+    pub fn rtsp_clients(&self, count: usize) {
+        self.rtsp_clients.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// People counted so far, in the order of [`MaskState::ALL`].
+    pub fn people_so_far(&self) -> [u64; MaskState::ALL.len()] {
+        self.people.each_ref().map(IntCounter::get)
+    }
+
+    /// Frames decoded so far.
+    pub fn frames_decoded(&self) -> u64 {
+        self.frames[0].get()
+    }
+
+    /// Frames analysed so far.
+    pub fn frames_analyzed(&self) -> u64 {
+        self.frames[1].get()
+    }
+}

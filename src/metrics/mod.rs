@@ -1,0 +1,183 @@
+//! Every metric of the program, in one struct with a method per happening. The registry is made here and passed on;
+//! nothing is global.
+//!
+//! * Of a camera: [`Metrics::camera`] gives a [`CameraMetrics`] to keep; its methods cost an atomic operation or two.
+//!   All its series exist at 0 from that moment until [`Metrics::remove_camera`].
+//! * Of the engine: [`Metrics`] implements [`maskwatch_engine::Observe`].
+//! * The rest: methods of [`Metrics`].
+
+mod camera;
+mod engine;
+pub mod labels;
+mod process;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{collections::HashMap, time::SystemTime};
+
+use maskwatch_engine::ModelInfo;
+use prometheus::core::Collector;
+use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+pub use camera::CameraMetrics;
+pub use labels::{DisconnectReason, FrameDrop};
+
+use camera::CameraFamilies;
+use engine::EngineFamilies;
+
+/// Prefix of every name.
+const NAMESPACE: &str = "maskwatch";
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    cameras: CameraFamilies,
+    engine: EngineFamilies,
+    model_info: IntGaugeVec,
+    reload_successful: IntGauge,
+    reload_timestamp: prometheus::Gauge,
+    /// Handles given out, so that asking twice for a camera gives the same one.
+    handles: Mutex<HashMap<String, Arc<CameraMetrics>>>,
+}
+
+impl Metrics {
+    /// Registers all families.
+    ///
+    /// # Errors
+    /// Only where two families have the same name: a defect of this program.
+    pub fn new() -> Result<Arc<Self>, prometheus::Error> {
+        let registry = Registry::new();
+        let build = gauges(&registry, "build_info", "Always 1; the labels say what runs.", &["version", "commit"])?;
+        build
+            .with_label_values(&[env!("CARGO_PKG_VERSION"), option_env!("MASKWATCH_COMMIT").unwrap_or("unknown")])
+            .set(1);
+        let reload_timestamp = register(
+            &registry,
+            prometheus::Gauge::with_opts(opts(
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration in use was loaded (Unix time).",
+            ))?,
+        )?;
+        let reload_successful = register(
+            &registry,
+            IntGauge::with_opts(opts(
+                "config_last_reload_successful",
+                "1: the last load of the configuration succeeded.",
+            ))?,
+        )?;
+        registry.register(Box::new(process::ProcessMetrics::new()?))?;
+        Ok(Arc::new(Self {
+            cameras: CameraFamilies::new(&registry)?,
+            engine: EngineFamilies::new(&registry)?,
+            model_info: gauges(
+                &registry,
+                "model_info",
+                "Always 1; the labels say which models run and where.",
+                &["model", "precision", "provider"],
+            )?,
+            reload_successful,
+            reload_timestamp,
+            handles: Mutex::default(),
+            registry,
+        }))
+    }
+
+    /// The registry, for tests and for further families.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A camera's handle; its series exist from now on. Also for the name `mosaic`, see [`Self::output`].
+    pub fn camera(&self, name: &str) -> Arc<CameraMetrics> {
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.entry(name.to_owned()).or_insert_with(|| Arc::new(self.cameras.camera(name))).clone()
+    }
+
+    /// The gauge `rtsp_clients` of an output that is no camera: the mosaic.
+    pub fn output(&self, name: &str) -> IntGauge {
+        self.cameras.rtsp_clients(name)
+    }
+
+    /// The camera is configured no longer: its series go. Handles still held count into the void.
+    pub fn remove_camera(&self, name: &str) {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.cameras.remove(name);
+    }
+
+    /// The engine runs these models.
+    pub fn models_loaded(&self, models: &[ModelInfo]) {
+        self.model_info.reset();
+        for model in models {
+            self.model_info.with_label_values(&[&model.name, &model.precision, model.provider.as_str()]).set(1);
+            self.engine.model(&model.name);
+        }
+    }
+
+    /// The configuration was loaded and is in use.
+    pub fn config_loaded(&self) {
+        self.reload_successful.set(1);
+        self.reload_timestamp.set(unix_seconds());
+    }
+
+    /// A new configuration was refused; the old one stays in use.
+    pub fn config_refused(&self) {
+        self.reload_successful.set(0);
+    }
+
+    /// All metrics in Prometheus' text format.
+    ///
+    /// # Errors
+    /// Where a family is malformed: a defect of this program.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        let mut out = Vec::with_capacity(16 * 1024);
+        TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
+        String::from_utf8(out).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+}
+
+/// Content type of [`Metrics::render`].
+pub const TEXT_FORMAT: &str = prometheus::TEXT_FORMAT;
+
+/// Now, as Unix time in seconds.
+fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace(NAMESPACE)
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    register(registry, IntGaugeVec::new(opts(name, help), labels)?)
+}
+
+fn float_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+    register(registry, GaugeVec::new(opts(name, help), labels)?)
+}
+
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<prometheus::IntCounterVec, prometheus::Error> {
+    register(registry, prometheus::IntCounterVec::new(opts(name, help), labels)?)
+}
+
+fn histograms(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    buckets: &[f64],
+) -> Result<prometheus::HistogramVec, prometheus::Error> {
+    let opts = prometheus::HistogramOpts::from(opts(name, help)).buckets(buckets.to_vec());
+    register(registry, prometheus::HistogramVec::new(opts, labels)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Tests of the metrics.
+
+use std::time::Duration;
+
+use maskwatch_engine::{Observe, Phase};
+use maskwatch_vision::{batch::BatchReason, face::MaskState};
+
+use super::*;
+
+#[test]
+fn known_series_exist_at_zero() {
+    let metrics = Metrics::new().unwrap();
+    metrics.camera("gate");
+    let text = metrics.render().unwrap();
+    for series in [
+        r#"maskwatch_camera_up{camera="gate"} 0"#,
+        r#"maskwatch_camera_connects_total{camera="gate"} 0"#,
+        r#"maskwatch_camera_disconnects_total{camera="gate",reason="refused"} 0"#,
+        r#"maskwatch_frames_total{camera="gate",stage="encoded"} 0"#,
+        r#"maskwatch_frames_dropped_total{camera="gate",reason="superseded"} 0"#,
+        r#"maskwatch_people_total{camera="gate",state="no_mask",zone=""} 0"#,
+        r#"maskwatch_people_visible{camera="gate",state="unknown"} 0"#,
+        r#"maskwatch_rtsp_clients{camera="gate"} 0"#,
+        r#"maskwatch_frame_latency_seconds_count{camera="gate"} 0"#,
+        r#"maskwatch_face_height_pixels_count{camera="gate"} 0"#,
+        "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
+        "maskwatch_build_info",
+    ] {
+        assert!(text.contains(series), "{series} not in\n{text}");
+    }
+    assert!(!text.contains("maskwatch_compliance_ratio{"), "no ratio without people");
+}
+
+#[test]
+fn happenings_are_counted() {
+    let metrics = Metrics::new().unwrap();
+    let gate = metrics.camera("gate");
+    gate.connected();
+    gate.frame_decoded();
+    gate.frame_analyzed(Duration::from_millis(40));
+    gate.person(MaskState::NoMask);
+    gate.people_visible([1, 0, 2, 0]);
+    gate.compliance(Some(0.25));
+    gate.disconnected(DisconnectReason::Timeout);
+    metrics.batch("m", 3, BatchReason::Full, Duration::from_millis(1));
+    metrics.phase("m", Phase::Run, Duration::from_millis(9));
+    let text = metrics.render().unwrap();
+    for series in [
+        r#"maskwatch_camera_connects_total{camera="gate"} 1"#,
+        r#"maskwatch_camera_disconnects_total{camera="gate",reason="timeout"} 1"#,
+        r#"maskwatch_camera_disconnects_total{camera="gate",reason="refused"} 0"#,
+        r#"maskwatch_frames_total{camera="gate",stage="analyzed"} 1"#,
+        r#"maskwatch_people_total{camera="gate",state="no_mask",zone=""} 1"#,
+        r#"maskwatch_people_visible{camera="gate",state="no_mask"} 0"#,
+        r#"maskwatch_compliance_ratio{camera="gate"} 0.25"#,
+        r#"maskwatch_batches_total{model="m",reason="full"} 1"#,
+        r#"maskwatch_batch_size_bucket{model="m",le="4"} 1"#,
+        r#"maskwatch_inference_duration_seconds_count{model="m",phase="run"} 1"#,
+    ] {
+        assert!(text.contains(series), "{series} not in\n{text}");
+    }
+    gate.compliance(None);
+    assert!(!metrics.render().unwrap().contains("maskwatch_compliance_ratio{"));
+}
+
+#[test]
+fn a_removed_camera_leaves_no_series() {
+    let metrics = Metrics::new().unwrap();
+    metrics.camera("gate").compliance(Some(1.0));
+    metrics.camera("yard");
+    metrics.remove_camera("gate");
+    let text = metrics.render().unwrap();
+    assert!(!text.contains("gate"), "{text}");
+    assert!(text.contains("yard"));
+}
+
+#[test]
+fn names_and_orders_agree() {
+    for (index, reason) in DisconnectReason::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, index);
+    }
+    for (index, reason) in FrameDrop::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, index);
+        assert_eq!(FrameDrop::from_name(reason.as_str()), reason);
+    }
+    for (index, state) in MaskState::ALL.into_iter().enumerate() {
+        assert_eq!(state as usize, index);
+    }
+    assert_eq!(FrameDrop::from_name("?"), FrameDrop::Failed);
+}

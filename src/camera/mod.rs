@@ -1,0 +1,25 @@
+//! Cameras: one GStreamer pipeline each, under a supervisor thread of its own.
+//!
+//! * [`Supervisor::spawn`] starts a camera for ever: it connects, watches the last decoded frame, tears down, waits and
+//!   connects again, until [`CameraHandle::stop`].
+//! * Pictures go to the camera's [`crate::frames::Hub`], results to its metrics and to the [`Listener`].
+//! * [`CameraStatus`] says at any time how the camera fares.
+//!
+//! Nothing here is shared between cameras but the engine: a camera's errors, flushes, clock and restarts stay its own.
+
+mod backoff;
+mod failure;
+mod results;
+mod source;
+mod status;
+mod supervisor;
+mod teardown;
+mod watch;
+
+pub use failure::Failure;
+pub use results::Listener;
+pub use status::{CameraState, CameraStatus, StatusView};
+pub use supervisor::{CameraContext, CameraHandle, Supervisor};
+
+/// The element that sees to the analysis.
+pub(crate) const INFER_ELEMENT: &str = "maskinfer";

@@ -1,0 +1,115 @@
+//! What `maskinfer` tells goes to the camera's metrics, to the overlay's caption and to the [`Listener`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gstmaskwatch::report::{FrameReport, PersonReport, Report};
+use maskwatch_vision::face::MaskState;
+
+use crate::frames::Hub;
+use crate::metrics::{CameraMetrics, FrameDrop};
+
+/// Least time between two log lines about failed analyses of one camera.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Hears every result of every camera, on the camera's supervisor thread, with no lock held.
+pub trait Listener: Send + Sync {
+    /// A frame was analysed.
+    fn frame(&self, camera: &str, report: &FrameReport) {
+        let _ = (camera, report);
+    }
+
+    /// A person was counted.
+    fn person(&self, camera: &str, report: &PersonReport) {
+        let _ = (camera, report);
+    }
+}
+
+/// The results of one camera.
+pub(super) struct Results {
+    metrics: Arc<CameraMetrics>,
+    hub: Arc<Hub>,
+    listener: Option<Arc<dyn Listener>>,
+    complaint: Option<Instant>,
+    suppressed: u64,
+}
+
+impl Results {
+    pub(super) fn new(metrics: Arc<CameraMetrics>, hub: Arc<Hub>, listener: Option<Arc<dyn Listener>>) -> Self {
+        Self { metrics, hub, listener, complaint: None, suppressed: 0 }
+    }
+
+    /// Takes one report in.
+    pub(super) fn take(&mut self, report: Report) {
+        match report {
+            Report::Frame(report) => self.frame(&report),
+            Report::Person(report) => self.person(&report),
+            Report::Drop(report) => {
+                self.metrics.frame_dropped(FrameDrop::from_name(&report.reason));
+                if let Some(error) = report.error {
+                    self.complain(&error);
+                }
+            }
+        }
+    }
+
+    fn frame(&self, report: &FrameReport) {
+        self.metrics.frame_analyzed(report.latency);
+        for face in &report.raw {
+            self.metrics.face_seen(face.detection.rect.h * report.height as f32);
+        }
+        let mut visible = [0; MaskState::ALL.len()];
+        for face in &report.faces {
+            visible[face.state as usize] += 1;
+        }
+        self.metrics.people_visible(visible);
+        if let Some(listener) = &self.listener {
+            listener.frame(self.hub.camera(), report);
+        }
+    }
+
+    fn person(&self, report: &PersonReport) {
+        self.metrics.person(report.person.state);
+        if let Some(caption) = caption(self.metrics.people_so_far()) {
+            self.hub.set_caption(&caption);
+        }
+        if let Some(listener) = &self.listener {
+            listener.person(self.hub.camera(), report);
+        }
+    }
+
+    /// The same trouble with every frame is one line every ten seconds.
+    fn complain(&mut self, error: &str) {
+        if self.complaint.is_some_and(|last| last.elapsed() < LOG_EVERY) {
+            self.suppressed += 1;
+            return;
+        }
+        tracing::warn!(error, suppressed = self.suppressed, "a frame was not analysed");
+        (self.complaint, self.suppressed) = (Some(Instant::now()), 0);
+    }
+}
+
+/// The running figure of the overlay: people so far, in the order of [`MaskState::ALL`]. `None` while nobody is known.
+fn caption(people: [u64; MaskState::ALL.len()]) -> Option<String> {
+    let of = |state: MaskState| people[state as usize];
+    let known = of(MaskState::Mask) + of(MaskState::Incorrect) + of(MaskState::NoMask);
+    let unknown = of(MaskState::Unknown);
+    if known == 0 {
+        return None;
+    }
+    let percent = of(MaskState::Mask) as f64 / known as f64 * 100.0;
+    let rest = if unknown > 0 { format!(", {unknown} unknown") } else { String::new() };
+    Some(format!("Mask {percent:.0} % of {known}{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caption_leaves_unknown_out_of_the_ratio() {
+        assert_eq!(caption([0, 0, 0, 4]), None);
+        assert_eq!(caption([3, 0, 1, 0]).as_deref(), Some("Mask 75 % of 4"));
+        assert_eq!(caption([1, 1, 1, 2]).as_deref(), Some("Mask 33 % of 3, 2 unknown"));
+    }
+}

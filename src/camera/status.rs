@@ -1,0 +1,126 @@
+//! How a camera fares, readable from every thread.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use super::failure::Failure;
+use crate::metrics::DisconnectReason;
+
+/// State of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CameraState {
+    /// No frame yet and no failure yet.
+    Connecting,
+    /// Frames come.
+    Up,
+    /// The last attempt failed or the connection ended; it is tried again and again.
+    Down,
+}
+
+impl CameraState {
+    /// `connecting`, `up` or `down`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// A camera's state at one moment.
+#[derive(Clone, Debug)]
+pub struct StatusView {
+    /// State of the connection.
+    pub state: CameraState,
+    /// Since when it has that state.
+    pub since: SystemTime,
+    /// What ended the last connection or attempt; kept while the camera is down.
+    pub failure: Option<Failure>,
+    /// Last decoded frame of all connections.
+    pub last_frame: Option<SystemTime>,
+    /// Connections that gave a frame.
+    pub connects: u64,
+    /// Connections and attempts that ended in a failure.
+    pub disconnects: u64,
+}
+
+impl StatusView {
+    /// Whether the camera has produced a frame, or failed once, since it was started.
+    pub fn settled(&self) -> bool {
+        self.connects > 0 || self.disconnects > 0
+    }
+
+    /// The bounded word for why it is down.
+    pub fn reason(&self) -> Option<DisconnectReason> {
+        self.failure.as_ref().map(|failure| failure.reason)
+    }
+}
+
+/// The cell that the supervisor writes and others read.
+pub struct CameraStatus(Mutex<StatusView>);
+
+impl CameraStatus {
+    /// Connecting, since now.
+    pub fn new() -> Self {
+        Self(Mutex::new(StatusView {
+            state: CameraState::Connecting,
+            since: SystemTime::now(),
+            failure: None,
+            last_frame: None,
+            connects: 0,
+            disconnects: 0,
+        }))
+    }
+
+    /// A copy of all of it.
+    pub fn view(&self) -> StatusView {
+        self.lock().clone()
+    }
+
+    /// The state alone.
+    pub fn state(&self) -> CameraState {
+        self.lock().state
+    }
+
+    /// The first frame of a connection came.
+    pub(super) fn up(&self) {
+        let mut view = self.lock();
+        view.connects += 1;
+        view.failure = None;
+        view.last_frame = Some(SystemTime::now());
+        view.enter(CameraState::Up);
+    }
+
+    /// Frames came until now.
+    pub(super) fn seen(&self, last_frame: SystemTime) {
+        self.lock().last_frame = Some(last_frame);
+    }
+
+    /// A connection or an attempt failed.
+    pub(super) fn down(&self, failure: Failure) {
+        let mut view = self.lock();
+        view.disconnects += 1;
+        view.failure = Some(failure);
+        view.enter(CameraState::Down);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StatusView> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for CameraStatus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StatusView {
+    fn enter(&mut self, state: CameraState) {
+        if self.state != state {
+            self.state = state;
+            self.since = SystemTime::now();
+        }
+    }
+}

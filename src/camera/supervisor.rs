@@ -1,0 +1,322 @@
+//! The thread that keeps one camera alive: connect, watch, tear down, pause, again.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+
+use super::backoff::Backoff;
+use super::failure::Failure;
+use super::results::{Listener, Results};
+use super::source::{self, Outlets, Source};
+use super::status::CameraStatus;
+use super::teardown::teardown;
+use super::watch::Watch;
+use crate::config::plan::CameraPlan;
+use crate::frames::Hub;
+use crate::metrics::{CameraMetrics, DisconnectReason};
+use crate::shutdown::Shutdown;
+
+/// How often a running camera is looked at.
+const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
+/// Time from the start of an attempt to its first picture. A camera's keyframes may be seconds apart.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// A connection that held for so long was good: the pauses start small again.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// What a camera needs besides its plan.
+#[derive(Clone)]
+pub struct CameraContext {
+    /// The camera's metrics.
+    pub metrics: Arc<CameraMetrics>,
+    /// Where its frames go.
+    pub hub: Arc<Hub>,
+    /// Name by which the engine is registered with `gstmaskwatch::engines`; `None`: no analysis.
+    pub engine: Option<String>,
+    /// Hears its results.
+    pub listener: Option<Arc<dyn Listener>>,
+}
+
+/// Starts cameras.
+pub struct Supervisor;
+
+/// A camera that runs. Dropping the handle asks it to stop and does not wait.
+pub struct CameraHandle {
+    plan: CameraPlan,
+    hub: Arc<Hub>,
+    status: Arc<CameraStatus>,
+    stop: Shutdown,
+    thread: Option<JoinHandle<()>>,
+    ended: crossbeam_channel::Receiver<()>,
+}
+
+impl Supervisor {
+    /// Runs a camera on a thread of its own, for ever.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn spawn(plan: CameraPlan, context: CameraContext) -> std::io::Result<CameraHandle> {
+        let status = Arc::new(CameraStatus::new());
+        let stop = Shutdown::new();
+        let (done, ended) = crossbeam_channel::bounded::<()>(0);
+        let hub = Arc::clone(&context.hub);
+        let mut camera = Camera {
+            results: Results::new(Arc::clone(&context.metrics), Arc::clone(&hub), context.listener.clone()),
+            plan: plan.clone(),
+            context,
+            status: Arc::clone(&status),
+            stop: stop.clone(),
+        };
+        let thread = std::thread::Builder::new().name(format!("cam-{}", plan.name)).spawn(move || {
+            let span = tracing::info_span!("camera", camera = %camera.plan.name);
+            let _entered = span.enter();
+            camera.run();
+            drop(done);
+        })?;
+        Ok(CameraHandle { plan, hub, status, stop, thread: Some(thread), ended })
+    }
+}
+
+impl CameraHandle {
+    /// What it was started with.
+    pub fn plan(&self) -> &CameraPlan {
+        &self.plan
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    /// Its frames.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// How it fares.
+    pub fn status(&self) -> &Arc<CameraStatus> {
+        &self.status
+    }
+
+    /// Asks it to stop; does not wait. For many cameras: ask all, then [`Self::stop`] each.
+    pub fn ask_to_stop(&self) {
+        self.stop.set();
+    }
+
+    /// Stops it and waits at most until `deadline`. Returns whether it has ended; if not, its thread is left behind.
+    pub fn stop(mut self, deadline: Instant) -> bool {
+        self.stop.set();
+        // The channel closes when the thread is through.
+        let ended = !matches!(self.ended.recv_deadline(deadline), Err(crossbeam_channel::RecvTimeoutError::Timeout));
+        if let Some(thread) = self.thread.take().filter(|_| ended)
+            && thread.join().is_err()
+        {
+            tracing::error!(camera = self.name(), "the camera's thread panicked");
+        }
+        ended
+    }
+}
+
+impl Drop for CameraHandle {
+    fn drop(&mut self) {
+        self.stop.set();
+    }
+}
+
+/// How one connection ended.
+enum End {
+    /// It was asked to.
+    Stopped,
+    /// A file that has to be opened anew to start again.
+    Again,
+    /// Something went wrong.
+    Failed(Failure),
+}
+
+struct Camera {
+    plan: CameraPlan,
+    context: CameraContext,
+    results: Results,
+    status: Arc<CameraStatus>,
+    stop: Shutdown,
+}
+
+impl Camera {
+    fn run(&mut self) {
+        let mut backoff = Backoff::default();
+        while !self.stop.is_set() {
+            let (end, good_for) = self.run_once();
+            match end {
+                End::Stopped => break,
+                End::Again => continue,
+                End::Failed(_) => {}
+            }
+            if good_for >= STABLE {
+                backoff.reset();
+            }
+            let pause = backoff.next(rand::random());
+            tracing::debug!(pause_s = pause.as_secs_f64(), "next attempt after a pause");
+            self.stop.wait_timeout(pause);
+        }
+        self.context.metrics.set_up(false);
+    }
+
+    /// One connection from its start to its end, and for how long frames came.
+    fn run_once(&mut self) -> (End, Duration) {
+        let watch = Arc::new(Watch::new());
+        let outlets = Outlets {
+            hub: Arc::clone(&self.context.hub),
+            watch: Arc::clone(&watch),
+            metrics: Arc::clone(&self.context.metrics),
+        };
+        let built = source::build(&self.plan, self.context.engine.as_deref(), &outlets);
+        let source = match built {
+            Ok(source) => source,
+            Err(error) => {
+                let failure = Failure::new(DisconnectReason::Unsupported, format!("no pipeline: {error}"));
+                self.fell(&failure);
+                return (End::Failed(failure), Duration::ZERO);
+            }
+        };
+        let mut session = Session::new(&source, &watch);
+        let end = self.attend(&mut session);
+        // Metrics and status tell before the teardown, which may take its time.
+        if let End::Failed(failure) = &end {
+            self.fell(failure);
+        }
+        let good_for = session.up_since.map_or(Duration::ZERO, |since| since.elapsed());
+        drop(session);
+        self.end(source);
+        (end, good_for)
+    }
+
+    /// Follows a connection until it ends.
+    fn attend(&mut self, session: &mut Session<'_>) -> End {
+        let Some(bus) = session.source.pipeline.bus() else {
+            return End::Failed(Failure::new(DisconnectReason::Error, "the pipeline has no bus"));
+        };
+        // An error of the state change comes on the bus, with its cause.
+        session.source.pipeline.set_state(session.first_state()).ok();
+        loop {
+            if self.stop.is_set() {
+                return End::Stopped;
+            }
+            if let Some(message) = bus.timed_pop(TICK)
+                && let Some(end) = self.heard(session, &message)
+            {
+                return end;
+            }
+            if let Some(end) = self.looked(session) {
+                return end;
+            }
+        }
+    }
+
+    /// What the frames, or their absence, tell.
+    fn looked(&self, session: &mut Session<'_>) -> Option<End> {
+        let frames = session.watch.frames();
+        if frames > session.frames_seen {
+            session.frames_seen = frames;
+            if session.up_since.is_none() {
+                session.up_since = Some(Instant::now());
+                self.context.metrics.connected();
+                self.status.up();
+                tracing::info!("up");
+            }
+            if let Some(moment) = session.watch.last_frame() {
+                self.status.seen(moment);
+            }
+        }
+        let first = session.up_since.is_none();
+        let limit = if first { FIRST_FRAME.max(self.plan.timeout) } else { session.watch.patience(self.plan.timeout) };
+        let silence = session.watch.silence();
+        (silence > limit).then(|| End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), first)))
+    }
+
+    /// What a message means for the connection; `None`: it goes on.
+    fn heard(&mut self, session: &mut Session<'_>, message: &gst::Message) -> Option<End> {
+        match message.view() {
+            gst::MessageView::Error(error) => {
+                tracing::debug!(error = %error.error(), "GStreamer reports an error");
+                Some(End::Failed(Failure::of(&error.error(), &self.plan)))
+            }
+            gst::MessageView::Eos(_) if session.source.endless && session.frames_seen > 0 => Some(End::Again),
+            gst::MessageView::Eos(_) => Some(End::Failed(Failure::new(DisconnectReason::Eos, "the stream ended"))),
+            gst::MessageView::AsyncDone(_) => {
+                session.start_rounds();
+                None
+            }
+            gst::MessageView::SegmentDone(_) => session.next_round(),
+            gst::MessageView::Latency(_) => {
+                session.source.pipeline.recalculate_latency().ok();
+                None
+            }
+            gst::MessageView::Element(_) => {
+                if let Some(report) = gstmaskwatch::report::from_message(message) {
+                    self.results.take(report);
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells that the connection fell: status, metrics, log.
+    fn fell(&self, failure: &Failure) {
+        self.context.metrics.disconnected(failure.reason);
+        self.status.down(failure.clone());
+        self.context.hub.clear();
+        tracing::warn!(reason = failure.reason.as_str(), "camera {}: {failure}", self.plan.name);
+    }
+
+    /// Ends the pipeline. People that were still followed are counted as it stops.
+    fn end(&mut self, source: Source) {
+        let bus = source.pipeline.bus();
+        teardown(source.pipeline, &self.plan.name);
+        self.context.hub.clear();
+        while let Some(message) = bus.as_ref().and_then(gst::Bus::pop) {
+            if let Some(report) = gstmaskwatch::report::from_message(&message) {
+                self.results.take(report);
+            }
+        }
+    }
+}
+
+/// One connection.
+struct Session<'a> {
+    source: &'a Source,
+    watch: &'a Watch,
+    frames_seen: u64,
+    up_since: Option<Instant>,
+    rounds_started: bool,
+}
+
+impl<'a> Session<'a> {
+    fn new(source: &'a Source, watch: &'a Watch) -> Self {
+        Self { source, watch, frames_seen: 0, up_since: None, rounds_started: false }
+    }
+
+    /// Files wait for the seek that makes them endless.
+    fn first_state(&self) -> gst::State {
+        if self.source.endless { gst::State::Paused } else { gst::State::Playing }
+    }
+
+    /// A file has its first frame: from here it is played in segments, whose end is no end of stream, so that time
+    /// goes on over the seam. A file that cannot be played so ends, and is opened anew.
+    fn start_rounds(&mut self) {
+        if !self.source.endless || self.rounds_started {
+            return;
+        }
+        self.rounds_started = true;
+        let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::SEGMENT;
+        if let Err(error) = self.source.pipeline.seek_simple(flags, gst::ClockTime::ZERO) {
+            tracing::debug!(%error, "the file cannot be played in rounds; it is opened anew at its end");
+        }
+        self.source.pipeline.set_state(gst::State::Playing).ok();
+    }
+
+    fn next_round(&self) -> Option<End> {
+        self.source.pipeline.seek_simple(gst::SeekFlags::SEGMENT, gst::ClockTime::ZERO).err().map(|_| End::Again)
+    }
+}

@@ -1,0 +1,106 @@
+//! What tells a living camera from a frozen one: the last decoded frame, not the bus.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// A camera slower than its timeout is waited for so many of its own frame intervals.
+const INTERVALS: u32 = 4;
+
+/// Written by streaming threads, read by the supervisor.
+pub(super) struct Watch {
+    origin: Instant,
+    frames: AtomicU64,
+    /// Nanoseconds after `origin`, plus one; 0: never.
+    last_frame: AtomicU64,
+    /// The same for encoded data that reached a decoder.
+    last_data: AtomicU64,
+    /// Moving average of the interval between two frames, in nanoseconds.
+    interval: AtomicU64,
+}
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { origin: Instant::now(), frames: zero(), last_frame: zero(), last_data: zero(), interval: zero() }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    /// A frame came out of the decoder. Called by one thread at a time.
+    pub(super) fn frame(&self) {
+        let now = self.now();
+        let before = self.last_frame.swap(now, Ordering::Relaxed);
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        if before > 0 {
+            let step = now.saturating_sub(before);
+            let mean = self.interval.load(Ordering::Relaxed);
+            let mean = if mean == 0 { step } else { mean / 8 * 7 + step / 8 };
+            self.interval.store(mean, Ordering::Relaxed);
+        }
+    }
+
+    /// Encoded data reached the decoder.
+    pub(super) fn data(&self) {
+        self.last_data.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Frames of this connection.
+    pub(super) fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Time since the last frame, or since the begin where there was none.
+    pub(super) fn silence(&self) -> Duration {
+        self.since(&self.last_frame)
+    }
+
+    /// When the last frame came, on the wall.
+    pub(super) fn last_frame(&self) -> Option<SystemTime> {
+        (self.frames() > 0).then(|| SystemTime::now() - self.silence())
+    }
+
+    /// Whether encoded data came within `span`, though frames may not.
+    pub(super) fn data_within(&self, span: Duration) -> bool {
+        self.last_data.load(Ordering::Relaxed) > 0 && self.since(&self.last_data) <= span
+    }
+
+    /// Silence beyond this means frozen: `timeout`, or more for a camera whose frames are further apart than that.
+    pub(super) fn patience(&self, timeout: Duration) -> Duration {
+        timeout.max(Duration::from_nanos(self.interval.load(Ordering::Relaxed)).saturating_mul(INTERVALS))
+    }
+
+    fn since(&self, moment: &AtomicU64) -> Duration {
+        Duration::from_nanos(self.now().saturating_sub(moment.load(Ordering::Relaxed).max(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_measures() {
+        let watch = Watch::new();
+        assert_eq!(watch.frames(), 0);
+        assert!(watch.last_frame().is_none());
+        assert!(!watch.data_within(Duration::from_secs(3600)));
+        watch.data();
+        watch.frame();
+        assert_eq!(watch.frames(), 1);
+        assert!(watch.last_frame().is_some());
+        assert!(watch.data_within(Duration::from_secs(3600)));
+        assert!(watch.silence() <= watch.origin.elapsed());
+    }
+
+    #[test]
+    fn slow_cameras_get_more_patience() {
+        let watch = Watch::new();
+        let timeout = Duration::from_millis(2500);
+        watch.interval.store(40_000_000, Ordering::Relaxed);
+        assert_eq!(watch.patience(timeout), timeout);
+        watch.interval.store(2_000_000_000, Ordering::Relaxed);
+        assert_eq!(watch.patience(timeout), Duration::from_secs(8));
+    }
+}

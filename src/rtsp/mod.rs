@@ -1,0 +1,2 @@
+//! Annotated streams out.
+pub mod host;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::face::Detection;
+use super::nms::suppress;
+use crate::face::{Detection, StateScores};
+use crate::geometry::Rect;
 use crate::preprocess::Placement;
 
 /// What a score column of the detector means.
@@ -110,17 +112,165 @@ impl DecodeSpec {
         self.decode_above(self.score_threshold, scores, boxes, placement)
     }
 
-    /// As [`DecodeSpec::decode`], with another threshold.
+    /// As [`DecodeSpec::decode`], with another threshold (a camera's own).
+    ///
+    /// Scores are looked at before anything is computed: an anchor under the threshold costs one comparison. Rows with
+    /// a number that is not finite, boxes without area and boxes wholly outside of the picture are left out.
     ///
     /// # Errors
     /// [`DecodeError`] when the lengths do not fit together.
     pub fn decode_above(
         &self,
-        _min_score: f32,
-        _scores: &[f32],
-        _boxes: &[f32],
-        _placement: &Placement,
+        min_score: f32,
+        scores: &[f32],
+        boxes: &[f32],
+        placement: &Placement,
     ) -> Result<Vec<Detection>, DecodeError> {
-        unimplemented!()
+        let boxes = self.checked(scores, boxes)?;
+        let columns = Columns::new(&self.classes);
+        let gate = Gate::new(self.activation, &columns, min_score);
+        let mut found = Vec::new();
+        let mut probabilities = vec![0.0; self.classes.len()];
+        for (index, (row, raw)) in scores.chunks_exact(self.classes.len()).zip(boxes).enumerate() {
+            if !gate.may_pass(&columns, row) || !row.iter().all(|score| score.is_finite()) {
+                continue;
+            }
+            activate(self.activation, row, &mut probabilities);
+            let score = columns.face_score(self.activation, &probabilities);
+            if score < min_score {
+                continue;
+            }
+            let Some(rect) = self.rect(index, raw).map(|rect| placement.to_picture(rect)) else { continue };
+            if rect.intersection(&Rect::FULL) > 0.0 {
+                found.push(Detection { rect, score, states: columns.states(&self.classes, &probabilities) });
+            }
+        }
+        Ok(suppress(found, self.nms_iou, self.max_faces))
+    }
+
+    /// The boxes as fours, one for each row of scores, when the lengths fit together.
+    fn checked<'a>(&self, scores: &[f32], boxes: &'a [f32]) -> Result<&'a [[f32; 4]], DecodeError> {
+        let classes = self.classes.len();
+        if classes == 0 {
+            return Err(DecodeError::NoClasses);
+        }
+        if !scores.len().is_multiple_of(classes) {
+            return Err(DecodeError::Scores { got: scores.len(), classes });
+        }
+        let rows = scores.len() / classes;
+        let (fours, rest) = boxes.as_chunks::<4>();
+        if fours.len() != rows || !rest.is_empty() {
+            return Err(DecodeError::Boxes { got: boxes.len(), rows });
+        }
+        match &self.boxes {
+            BoxFormat::Ssd { anchors, .. } if anchors.len() != rows => {
+                Err(DecodeError::Anchors { rows, anchors: anchors.len() })
+            }
+            _ => Ok(fours),
+        }
+    }
+
+    /// The box of a row, normalised to the input; `None` when it is not finite or has no area.
+    fn rect(&self, index: usize, raw: &[f32; 4]) -> Option<Rect> {
+        let [x1, y1, x2, y2] = match &self.boxes {
+            BoxFormat::Corners => *raw,
+            BoxFormat::Ssd { variances, anchors } => ssd_corners(raw, anchors.get(index)?, *variances),
+        };
+        let finite = [x1, y1, x2, y2].iter().all(|v| v.is_finite());
+        (finite && x2 > x1 && y2 > y1).then(|| Rect::from_corners(x1, y1, x2, y2))
+    }
+}
+
+/// Corners of an SSD box: `c = ca + t vc sa`, `s = sa exp(t vs)` for centre and size of each axis.
+fn ssd_corners(raw: &[f32; 4], anchor: &[f32; 4], [centre, size]: [f32; 2]) -> [f32; 4] {
+    let [cx, cy, w, h] = *anchor;
+    let (x, y) = (cx + raw[0] * centre * w, cy + raw[1] * centre * h);
+    let (half_w, half_h) = (w * (raw[2] * size).exp() / 2.0, h * (raw[3] * size).exp() / 2.0);
+    [x - half_w, y - half_h, x + half_w, y + half_h]
+}
+
+/// Probabilities of one row.
+fn activate(activation: Activation, row: &[f32], out: &mut [f32]) {
+    match activation {
+        Activation::None => out.iter_mut().zip(row).for_each(|(out, raw)| *out = raw.clamp(0.0, 1.0)),
+        Activation::Sigmoid => out.iter_mut().zip(row).for_each(|(out, raw)| *out = 1.0 / (1.0 + (-raw).exp())),
+        Activation::Softmax => {
+            let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            out.iter_mut().zip(row).for_each(|(out, raw)| *out = (raw - most).exp());
+            let sum: f32 = out.iter().sum();
+            out.iter_mut().for_each(|out| *out /= sum);
+        }
+    }
+}
+
+/// Which score columns say "a face", and which "no face".
+struct Columns {
+    face: Vec<usize>,
+    background: Vec<usize>,
+    names_states: bool,
+}
+
+impl Columns {
+    fn new(classes: &[ClassName]) -> Self {
+        let (background, face) = (0..classes.len()).partition(|i| classes[*i] == ClassName::Background);
+        let names_states = classes.iter().any(|c| !matches!(c, ClassName::Background | ClassName::Face));
+        Self { face, background, names_states }
+    }
+
+    /// The largest score of the face columns.
+    fn most(&self, row: &[f32]) -> f32 {
+        self.face.iter().map(|i| row[*i]).fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    /// Softmax classes exclude each other, so their probabilities add up; others do not.
+    fn face_score(&self, activation: Activation, probabilities: &[f32]) -> f32 {
+        match activation {
+            Activation::Softmax => self.face.iter().map(|i| probabilities[*i]).sum::<f32>().min(1.0),
+            Activation::None | Activation::Sigmoid => self.most(probabilities),
+        }
+    }
+
+    /// The detector's own opinion of the mask, where its classes name states.
+    fn states(&self, classes: &[ClassName], probabilities: &[f32]) -> Option<StateScores> {
+        let of = |name| classes.iter().zip(probabilities).filter(|(c, _)| **c == name).map(|(_, p)| p).sum();
+        let scores = || StateScores::normalized(of(ClassName::Mask), of(ClassName::Incorrect), of(ClassName::NoMask));
+        self.names_states.then(scores)
+    }
+}
+
+/// A bound on raw scores that no face above the threshold fails: it spares the exponentials of all the others.
+struct Gate {
+    /// Least raw score (none, sigmoid) or least lead over the background (softmax).
+    least: f32,
+    against_background: bool,
+}
+
+impl Gate {
+    fn new(activation: Activation, columns: &Columns, min_score: f32) -> Self {
+        // Kept off 0 and 1, where the rounding of f32 would matter.
+        let p = f64::from(min_score).clamp(1e-7, 1.0 - 1e-7);
+        let logit = (p / (1.0 - p)).ln() - 1e-3;
+        let softmax = activation == Activation::Softmax;
+        let least = match activation {
+            // All pass; clamping and rounding could lift any score to 0.
+            _ if min_score <= 0.0 => f64::NEG_INFINITY,
+            // Without a background every row is a face.
+            Activation::Softmax if columns.background.is_empty() => f64::NEG_INFINITY,
+            // n face classes together are at most n times the largest.
+            Activation::Softmax => logit - (columns.face.len().max(1) as f64).ln(),
+            Activation::Sigmoid => logit,
+            Activation::None => f64::from(min_score),
+        };
+        Self { least: least as f32, against_background: softmax && !columns.background.is_empty() }
+    }
+
+    /// False for rows that cannot be a face.
+    fn may_pass(&self, columns: &Columns, row: &[f32]) -> bool {
+        let most = columns.most(row);
+        if !self.against_background {
+            return most >= self.least;
+        }
+        let background = columns.background.iter().map(|i| row[*i]).fold(f32::NEG_INFINITY, f32::max);
+        most - background >= self.least
     }
 }

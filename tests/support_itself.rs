@@ -41,7 +41,7 @@ fn vlc_serves_and_vlc_looks() {
     let folder = support::temp_dir();
     let file = Clip { seconds: 40, ..Clip::default() }.write(folder.path(), "clip");
     let mut camera = Camera::vlc(&file);
-    let packets = grab::packets(&camera.url, "udp", 20, soon());
+    let packets = grab::packets(&camera.url, "udp", 60, soon());
     assert!(packets.len() >= 20, "{packets:?}");
     let viewer = Viewer::vlc(&camera.url, false);
     viewer.wait_for_picture(soon());

@@ -44,7 +44,8 @@ pub fn probe(url: &str, transport: &str, limit: Duration) -> Probe {
     }
 }
 
-/// The first `count` packets of the video stream, in the order in which they come.
+/// The first `count` packets of the video stream, in the order in which they come, less those without a time (ffmpeg
+/// knows none before the first RTCP report).
 #[track_caller]
 pub fn packets(url: &str, transport: &str, count: u32, limit: Duration) -> Vec<Packet> {
     let mut command = ffprobe(url, transport);

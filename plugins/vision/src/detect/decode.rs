@@ -103,12 +103,7 @@ impl DecodeSpec {
     ///
     /// # Errors
     /// [`DecodeError`] when the lengths do not fit together.
-    pub fn decode(
-        &self,
-        scores: &[f32],
-        boxes: &[f32],
-        placement: &Placement,
-    ) -> Result<Vec<Detection>, DecodeError> {
+    pub fn decode(&self, scores: &[f32], boxes: &[f32], placement: &Placement) -> Result<Vec<Detection>, DecodeError> {
         self.decode_above(self.score_threshold, scores, boxes, placement)
     }
 

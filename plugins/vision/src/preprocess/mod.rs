@@ -120,11 +120,8 @@ impl Preprocessor {
 
     /// Makes one row of R, G and B in `self.lines`.
     fn fill_lines(&mut self, plan: &Plan, frame: &FrameView<'_>, colour: &ToRgb, row: usize) {
-        let plane = |index: usize, channels| Plane {
-            bytes: frame.planes[index],
-            stride: frame.strides[index],
-            channels,
-        };
+        let plane =
+            |index: usize, channels| Plane { bytes: frame.planes[index], stride: frame.strides[index], channels };
         let (pad, neutral) = (self.spec.pad, ToRgb::NEUTRAL);
         let (scratch, lines) = (&mut self.scratch, &mut self.lines);
         match frame.format {

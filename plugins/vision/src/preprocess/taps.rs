@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn weights_sum_to_one_and_stay_in_the_row() {
-        for (len, outputs) in [(1, 1), (1, 7), (7, 1), (2, 3), (37, 16), (23, 12), (1280, 640), (640, 1279), (5000, 3)] {
+        for (len, outputs) in [(1, 1), (1, 7), (7, 1), (2, 3), (37, 16), (23, 12), (1280, 640), (640, 1279), (5000, 3)]
+        {
             let taps = Taps::new(&whole(len), outputs);
             let row = vec![1.0; taps.window().len()];
             let mut out = vec![0.0; outputs];

@@ -61,6 +61,38 @@ pub struct InferencePlan {
     pub threads: usize,
 }
 
+impl Default for InferencePlan {
+    /// What runs where nothing is configured.
+    fn default() -> Self {
+        Self {
+            provider: Provider::Auto,
+            library: None,
+            models_dir: find_models_dir(),
+            detector: "ultraface-rfb-640".into(),
+            classifier: Some("mobilenetv2-mask".into()),
+            max_batch: 16,
+            max_wait: Duration::from_millis(20),
+            threads: 0,
+        }
+    }
+}
+
+/// The folder of models: `$MASKWATCH_MODELS`, `models` in the working folder, beside the program or up to two folders
+/// above it, or `/usr/share/maskwatch/models`; where none is there, `models`.
+pub fn find_models_dir() -> PathBuf {
+    if let Some(named) = std::env::var_os("MASKWATCH_MODELS") {
+        return PathBuf::from(named);
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.ancestors().skip(1).take(4).map(|folder| folder.join("models"));
+    let usual = PathBuf::from("models");
+    std::iter::once(usual.clone())
+        .chain(beside)
+        .chain([PathBuf::from("/usr/share/maskwatch/models")])
+        .find(|folder| folder.is_dir())
+        .unwrap_or(usual)
+}
+
 /// One camera, defaults merged in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CameraPlan {
@@ -88,6 +120,26 @@ pub struct CameraPlan {
     pub labels: BTreeMap<String, String>,
     /// The annotated stream.
     pub output: OutputPlan,
+}
+
+impl CameraPlan {
+    /// A camera with the defaults of every key.
+    pub fn new(name: impl Into<String>, url: CameraUrl) -> Self {
+        Self {
+            name: name.into(),
+            url,
+            credentials: None,
+            transport: Transport::Tcp,
+            latency: Duration::from_millis(200),
+            timeout: Duration::from_millis(2500),
+            insecure_tls: false,
+            analyze_fps: 5.0,
+            weight: 1,
+            min_score: None,
+            labels: BTreeMap::new(),
+            output: OutputPlan { bitrate_kbps: 2000, max_fps: None },
+        }
+    }
 }
 
 /// How RTSP media travels.

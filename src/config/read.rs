@@ -1,0 +1,42 @@
+//! From nodes to typed values, collecting every problem on the way.
+//!
+//! Serde stops at the first problem. So what it complains about is noted and taken out of the tree, and the rest is read
+//! again, until nothing is left to complain about. One set of types thus serves reading, the schema and the messages.
+
+use serde_path_to_error::Segment;
+
+use super::Problem;
+use super::de::De;
+use super::raw::RawConfig;
+use super::tree::{Node, Step};
+
+/// So many problems are named at most: the file is no configuration then.
+const MOST: usize = 200;
+
+/// The typed values of what can be used. `None` where not even that exists: the document is no mapping.
+pub(super) fn typed(tree: &mut Node, problems: &mut Vec<Problem>) -> Option<RawConfig> {
+    for _ in 0..MOST {
+        let error = match serde_path_to_error::deserialize::<_, RawConfig>(De(tree)) {
+            Ok(raw) => return Some(raw),
+            Err(error) => error,
+        };
+        let steps = steps(error.path());
+        let place = tree.place(&steps);
+        let inner = error.into_inner();
+        problems.push(Problem::new(place.line, place.path, inner.what).hint(inner.hint));
+        if !tree.kill(&steps) {
+            return None;
+        }
+    }
+    None
+}
+
+fn steps(path: &serde_path_to_error::Path) -> Vec<Step> {
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Map { key } => Some(Step::Key(key.clone())),
+            Segment::Seq { index } => Some(Step::Item(*index)),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}

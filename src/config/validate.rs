@@ -1,0 +1,118 @@
+//! Checks what types cannot say, and fills in the defaults. Collects every problem.
+
+mod camera;
+mod inference;
+mod server;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::plan::{Credentials, Plan};
+use super::raw::RawConfig;
+use super::secret::Secret;
+use super::tree::{Node, Place, Step};
+use super::{Problem, Surroundings};
+
+/// The plan; to be used only where no problem was found.
+pub(super) fn plan(raw: &RawConfig, tree: &Node, surroundings: &Surroundings, problems: &mut Vec<Problem>) -> Plan {
+    let mut check = Check { tree, surroundings, problems };
+    let http = server::listen(&mut check, "http", &raw.http, SocketAddr::from(([127, 0, 0, 1], 8080)), raw.insecure);
+    let rtsp = server::listen(&mut check, "rtsp", &raw.rtsp, SocketAddr::from(([127, 0, 0, 1], 8554)), raw.insecure);
+    server::apart(&mut check, http.listen, rtsp.listen);
+    let inference = inference::plan(&mut check, &raw.inference);
+    let cameras = camera::all(&mut check, raw);
+    if raw.events.used {
+        check.later(&["events".into()], "events are");
+    }
+    Plan { http, rtsp, inference, cameras }
+}
+
+/// Where problems go, and what places in the file are called.
+struct Check<'a> {
+    tree: &'a Node,
+    surroundings: &'a Surroundings<'a>,
+    problems: &'a mut Vec<Problem>,
+}
+
+/// What a login was written as, at one place.
+struct Login<'a> {
+    username: Option<&'a String>,
+    password: Option<&'a String>,
+    password_file: Option<&'a PathBuf>,
+}
+
+impl Check<'_> {
+    fn place(&self, at: &[Step]) -> Place {
+        self.tree.place(at)
+    }
+
+    fn problem(&mut self, at: &[Step], what: impl Into<String>, hint: impl Into<String>) {
+        let place = self.place(at);
+        self.problems.push(Problem::new(place.line, place.path, what).hint(hint));
+    }
+
+    fn later(&mut self, at: &[Step], what: &str) {
+        self.problem(at, format!("{what} not available in this version"), "remove the key");
+    }
+
+    /// `value` where it is inside, else a problem and the value nevertheless.
+    fn range<T: PartialOrd + Copy>(&mut self, at: &[Step], value: T, (from, to): (T, T), shown: &str) -> T {
+        if !(value >= from && value <= to) {
+            self.problem(at, "out of range", shown);
+        }
+        value
+    }
+
+    /// A path of the file: relative ones start at the file's folder.
+    fn path(&self, path: &std::path::Path) -> PathBuf {
+        self.surroundings.folder.join(path)
+    }
+
+    /// The login written at one place; `None` where none is.
+    fn login(&mut self, at: &[Step], login: &Login) -> Option<Credentials> {
+        let key = |name: &str| at.iter().cloned().chain([Step::from(name)]).collect::<Vec<_>>();
+        if login.password.is_some() && login.password_file.is_some() {
+            self.problem(&key("password_file"), "`password` is given too", "keep one of them");
+        }
+        let secret = match (login.password, login.password_file) {
+            (Some(password), _) => Some(Secret::new(password)),
+            (None, Some(file)) => Some(self.password_of(&key("password_file"), file)),
+            (None, None) => None,
+        };
+        match (login.username, secret) {
+            (Some(username), Some(password)) => {
+                if username.is_empty() || username.contains(':') {
+                    self.problem(&key("username"), "not a user name", "it must not be empty or hold a `:`");
+                }
+                Some(Credentials { username: username.clone(), password })
+            }
+            (None, None) => None,
+            (Some(_), None) => {
+                if !self.place(&key("password")).written && !self.place(&key("password_file")).written {
+                    let hint = "add `password` or `password_file`; an empty password is written as \"\"";
+                    self.problem(&key("username"), "a user name without a password", hint);
+                }
+                None
+            }
+            (None, Some(_)) => {
+                if !self.place(&key("username")).written {
+                    let which = if login.password.is_some() { "password" } else { "password_file" };
+                    self.problem(&key(which), "a password without a user name", "add `username`");
+                }
+                None
+            }
+        }
+    }
+
+    fn password_of(&mut self, at: &[Step], file: &std::path::Path) -> Secret {
+        let path = self.path(file);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Secret::new(text.trim_end_matches(['\n', '\r'])),
+            Err(error) => {
+                let what = format!("{} cannot be read: {error}", path.display());
+                self.problem(at, what, "the file holds the password and nothing else");
+                Secret::new("")
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The cameras.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::{Check, Login};
+use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Transport};
+use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
+use crate::config::secret::CameraUrl;
+use crate::config::tree::Step;
+
+/// Longest name: a label of DNS.
+const LONGEST_NAME: usize = 63;
+/// Paths of the RTSP server that are no camera.
+const RESERVED: [&str; 1] = ["mosaic"];
+const MOST_LABELS: usize = 16;
+const LONGEST_LABEL: usize = 128;
+
+/// All cameras that have what a camera needs.
+pub(super) fn all(check: &mut Check, raw: &RawConfig) -> Vec<CameraPlan> {
+    let defaults = &raw.defaults;
+    let defaults_at = [Step::from("defaults")];
+    for (key, written) in [("name", defaults.name.is_some()), ("url", defaults.url.is_some())] {
+        if written {
+            check.problem(
+                &["defaults".into(), key.into()],
+                "cannot be the same for every camera",
+                "write it at the camera",
+            );
+        }
+    }
+    let default_login = keys(check, &defaults_at, defaults);
+    if raw.cameras.is_empty() && !check.place(&["cameras".into()]).written {
+        let hint = "add for example:  cameras: [{ name: gate, url: rtsp://10.0.0.21:554/stream1 }]";
+        check.problem(&["cameras".into()], "no cameras", hint);
+    }
+    let mut first_lines = HashMap::new();
+    raw.cameras
+        .iter()
+        .enumerate()
+        .filter_map(|(index, camera)| {
+            let at = [Step::from("cameras"), Step::from(index)];
+            let login = keys(check, &at, camera).or_else(|| default_login.clone());
+            let name = name(check, &at, camera, &mut first_lines);
+            let url = url(check, &at, camera);
+            Some(merge(name?, url?, login, camera, defaults))
+        })
+        .collect()
+}
+
+fn under(at: &[Step], key: &str) -> Vec<Step> {
+    at.iter().cloned().chain([Step::from(key)]).collect()
+}
+
+fn name(
+    check: &mut Check,
+    at: &[Step],
+    camera: &RawCamera,
+    first_lines: &mut HashMap<String, usize>,
+) -> Option<String> {
+    let place = check.place(&under(at, "name"));
+    let Some(name) = &camera.name else {
+        if !place.written {
+            check.problem(at, "the camera has no `name`", "lower-case letters, digits and `-`, such as north-gate");
+        }
+        return None;
+    };
+    let at = under(at, "name");
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty()
+        || name.len() > LONGEST_NAME
+        || !name.chars().all(fits)
+        || name.starts_with('-')
+        || name.ends_with('-')
+    {
+        let hint = "1 to 63 lower-case letters, digits and `-`, neither first nor last; such as north-gate";
+        check.problem(&at, format!("`{name}` cannot be a name"), hint);
+    } else if RESERVED.contains(&name.as_str()) {
+        check.problem(&at, format!("`{name}` is reserved"), format!("/{name} shows all cameras; choose another name"));
+    }
+    match first_lines.get(name) {
+        Some(line) => check.problem(&at, format!("`{name}` is the name of another camera"), format!("see line {line}")),
+        None => {
+            first_lines.insert(name.clone(), place.line);
+        }
+    }
+    Some(name.clone())
+}
+
+fn url(check: &mut Check, at: &[Step], camera: &RawCamera) -> Option<CameraUrl> {
+    let key = under(at, "url");
+    let Some(url) = &camera.url else {
+        if !check.place(&key).written {
+            check.problem(at, "the camera has no `url`", "such as rtsp://10.0.0.21:554/stream1");
+        }
+        return None;
+    };
+    match CameraUrl::parse(url) {
+        Ok(url) => Some(url),
+        Err(problem) => {
+            let text = problem.to_string();
+            let (what, hint) = text.split_once(" (").unwrap_or((&text, ""));
+            check.problem(&key, what, hint.strip_suffix(')').unwrap_or(hint));
+            None
+        }
+    }
+}
+
+/// Checks the keys that `defaults` and a camera share; returns the login written there.
+fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> {
+    let seconds = Duration::from_secs;
+    if let Some(latency) = raw.latency {
+        check.range(&under(at, "latency"), latency.0, (Duration::ZERO, seconds(10)), "0s to 10s");
+    }
+    if let Some(timeout) = raw.timeout {
+        check.range(&under(at, "timeout"), timeout.0, (Duration::from_millis(500), seconds(600)), "500ms to 10m");
+    }
+    if let Some(fps) = raw.analyze_fps {
+        check.range(&under(at, "analyze_fps"), fps, (0.0, 120.0), "0 to 120; 0: every frame");
+    }
+    if let Some(weight) = raw.weight {
+        check.range(&under(at, "weight"), weight, (1, 100), "1 to 100");
+    }
+    if let Some(score) = raw.min_score {
+        check.range(&under(at, "min_score"), score, (0.0, 1.0), "0 to 1");
+    }
+    if let Some(privacy @ (RawPrivacy::Blur | RawPrivacy::Statistics)) = raw.privacy {
+        let name = if privacy == RawPrivacy::Blur { "blur" } else { "statistics" };
+        let hint = "faces would be shown: only `off` can be had";
+        check.problem(&under(at, "privacy"), format!("`{name}` is not available in this version"), hint);
+    }
+    if raw.zones.used {
+        check.later(&under(at, "zones"), "zones and lines are");
+    }
+    labels(check, &under(at, "labels"), &raw.labels);
+    output(check, &under(at, "output"), &raw.output);
+    let login = Login {
+        username: raw.username.as_ref(),
+        password: raw.password.as_ref(),
+        password_file: raw.password_file.as_ref(),
+    };
+    check.login(at, &login)
+}
+
+fn labels(check: &mut Check, at: &[Step], labels: &BTreeMap<String, String>) {
+    if labels.len() > MOST_LABELS {
+        check.problem(at, format!("{} labels", labels.len()), format!("at most {MOST_LABELS}"));
+    }
+    for (key, value) in labels {
+        let mut chars = key.chars();
+        let begins = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if !begins || !chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            check.problem(&under(at, key), "not a label's name", "letters, digits and `_`; a digit is not first");
+        }
+        if value.len() > LONGEST_LABEL {
+            check.problem(&under(at, key), "the value is too long", format!("at most {LONGEST_LABEL} bytes"));
+        }
+    }
+}
+
+fn output(check: &mut Check, at: &[Step], output: &RawOutput) {
+    if let Some(rate) = output.bitrate_kbps {
+        check.range(&under(at, "bitrate_kbps"), rate, (50, 100_000), "50 to 100000");
+    }
+    if let Some(fps) = output.max_fps {
+        check.range(&under(at, "max_fps"), fps, (1, 120), "1 to 120; leave it out for every frame");
+    }
+}
+
+/// A camera's own keys before the defaults, and those before the program's.
+fn merge(
+    name: String,
+    url: CameraUrl,
+    credentials: Option<Credentials>,
+    own: &RawCamera,
+    shared: &RawCamera,
+) -> CameraPlan {
+    let usual = CameraPlan::new(name, url);
+    let duration = |own: Option<crate::config::raw::RawDuration>, shared: Option<_>| own.or(shared).map(|d| d.0);
+    let mut labels = shared.labels.clone();
+    labels.extend(own.labels.clone());
+    CameraPlan {
+        credentials,
+        transport: own.transport.or(shared.transport).map_or(usual.transport, |transport| match transport {
+            RawTransport::Tcp => Transport::Tcp,
+            RawTransport::Udp => Transport::Udp,
+            RawTransport::Auto => Transport::Auto,
+        }),
+        latency: duration(own.latency, shared.latency).unwrap_or(usual.latency),
+        timeout: duration(own.timeout, shared.timeout).unwrap_or(usual.timeout),
+        insecure_tls: own.insecure_tls.or(shared.insecure_tls).unwrap_or(usual.insecure_tls),
+        analyze_fps: own.analyze_fps.or(shared.analyze_fps).unwrap_or(usual.analyze_fps),
+        weight: own.weight.or(shared.weight).unwrap_or(usual.weight),
+        min_score: own.min_score.or(shared.min_score).map(|score| score as f32),
+        labels,
+        output: OutputPlan {
+            bitrate_kbps: own.output.bitrate_kbps.or(shared.output.bitrate_kbps).unwrap_or(usual.output.bitrate_kbps),
+            max_fps: own.output.max_fps.or(shared.output.max_fps),
+        },
+        ..usual
+    }
+}

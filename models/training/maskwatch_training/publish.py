@@ -1,0 +1,91 @@
+"""From a training run to a model folder: ONNX, manifest, parity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import calibration, export, manifest, report, train_cls, train_ssd
+from .nets import backbones, mask_cls, ssd
+
+
+def _input(spec: manifest.InputSpec) -> dict:
+    raw = {key: getattr(spec, key) for key in ("name", "width", "height", "layout", "color")}
+    return raw | {"mean": list(spec.mean), "std": list(spec.std), "resize": spec.resize, "pad": spec.pad}
+
+
+def _previous(folder: Path) -> dict:
+    """What people wrote into an existing manifest and a new export keeps."""
+    if not (folder / "manifest.yaml").exists():
+        return {}
+    raw = manifest.load(folder, check_hash=False).raw
+    return {k: raw[k] for k in ("licence", "sources", "description", "card", "accuracy") if k in raw}
+
+
+def report_model(run: Path, folder: Path) -> float:
+    """The report's network as a classifier folder; temperature fitted on the report's test logits."""
+    net = report.load(run)
+    saved = torch.load(run / "net.pt", weights_only=True)
+    size = backbones.ARCHITECTURES[saved["name"]].size
+    file = f"{folder.name}.onnx"
+    parity = export.to_onnx(net, (3, size, size), ["scores"], folder / file, half=True)
+    with np.load(run / "test_logits.npz") as held:
+        temperature = calibration.best_temperature(held["logits"], held["labels"])
+    spec = manifest.InputSpec(
+        "input", size, size, "nchw", "rgb", tuple(round(v, 3) for v in backbones.IMAGENET_MEAN),
+        tuple(round(v, 3) for v in backbones.IMAGENET_STD), "stretch", 0,
+    )
+    manifest.save(folder, {
+        "name": folder.name, "task": "classification", "file": file, "sha256": "", "precision": "fp32",
+        "input": _input(spec),
+        "classification": {
+            "output": "scores", "labels": ["mask", "no_mask"], "activation": "softmax",
+            "temperature": round(temperature, 3), "crop": {"margin": 0.1, "square": True},
+            "unknown_below": 0.6, "min_face_px": 12, "detector_weight": 0.0,
+        },
+        **_previous(folder),
+    })
+    return parity
+
+
+def detector_model(weights: Path, folder: Path, width: int, height: int, nms_iou: float, threshold: float) -> float:
+    """Our detector as a model folder at the given input size."""
+    net = ssd.MaskwatchSsd()
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    file = f"{folder.name}.onnx"
+    parity = export.to_onnx(net, (3, height, width), ["scores", "boxes"], folder / file)
+    manifest.save(folder, {
+        "name": folder.name, "task": "detection", "file": file, "sha256": "", "precision": "fp32",
+        "input": _input(train_ssd.input_spec(width, height)),
+        "detection": {
+            "scores": "scores", "boxes": "boxes", "classes": list(ssd.CLASSES), "activation": "softmax",
+            "box_format": "ssd", "variances": [ssd.CENTRE_VARIANCE, ssd.SIZE_VARIANCE],
+            "anchors": {"levels": ssd.LEVELS},
+            "score_threshold": threshold, "nms_iou": nms_iou, "max_faces": 200,
+        },
+        **_previous(folder),
+    })
+    return parity
+
+
+def classifier_model(
+    weights: Path, folder: Path, size: int, margin: float, temperature: float, unknown_below: float, weight: float
+) -> float:
+    """Our classifier as a model folder."""
+    net = mask_cls.MaskClassifier()
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    file = f"{folder.name}.onnx"
+    parity = export.to_onnx(net, (3, size, size), ["scores"], folder / file, half=True)
+    manifest.save(folder, {
+        "name": folder.name, "task": "classification", "file": file, "sha256": "", "precision": "fp32",
+        "input": _input(train_cls.input_spec(size)),
+        "classification": {
+            "output": "scores", "labels": list(manifest.STATES), "activation": "softmax",
+            "temperature": round(temperature, 3), "crop": {"margin": margin, "square": True},
+            "unknown_below": unknown_below, "min_face_px": 12, "detector_weight": weight,
+        },
+        **_previous(folder),
+    })
+    return parity

@@ -1,0 +1,76 @@
+"""Static INT8 quantisation by ONNX Runtime, calibrated on photos of ``train``."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from . import coco, manifest, preprocess
+from .runner import open_picture
+
+
+class Pictures(CalibrationDataReader):
+    """Prepared input tensors: photos for a detector, labelled faces for a classifier."""
+
+    def __init__(self, data: Path, spec: manifest.Manifest, count: int):
+        photos = coco.photos(data, "train")
+        self._items = iter(self._tensors(photos[:: max(1, len(photos) // count)][:count], spec))
+        self._name = spec.input.name
+
+    @staticmethod
+    def _tensors(photos: list[coco.Photo], spec: manifest.Manifest):
+        for photo in photos:
+            picture = open_picture(photo.path)
+            if spec.raw["task"] == "detection":
+                yield preprocess.prepare(picture, spec.input)[0]
+                continue
+            for box in photo.boxes[:2]:
+                cut = preprocess.crop(picture, box, spec.classification["crop"], spec.input.pad)
+                yield preprocess.prepare(cut, spec.input)[0]
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """The next calibration input."""
+        tensor = next(self._items, None)
+        return None if tensor is None else {self._name: tensor[None]}
+
+
+def last_layers(model: onnx.ModelProto) -> list[str]:
+    """Convolutions and products that give the outputs: they stay in float, where a rounding costs the most."""
+    producers = {name: node for node in model.graph.node for name in node.output}
+    found, todo = [], [value.name for value in model.graph.output]
+    while todo:
+        node = producers.get(todo.pop())
+        if node is None:
+            continue
+        if node.op_type in ("Conv", "Gemm", "MatMul"):
+            found.append(node.name)
+        else:
+            todo.extend(node.input)
+    return found
+
+
+def quantise(data: Path, folder: Path, target: Path, count: int = 128) -> Path:
+    """Writes the INT8 sibling ``target`` of a model folder with its manifest."""
+    spec = manifest.load(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    file = f"{target.name}.onnx"
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = Path(scratch) / "prepared.onnx"
+        quant_pre_process(str(spec.model_path), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared), str(target / file), Pictures(data, spec, count), quant_format=QuantFormat.QDQ,
+            per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=last_layers(onnx.load(str(prepared))),
+        )
+    raw = copy.deepcopy(spec.raw)
+    raw |= {"file": file, "precision": "int8"}
+    for key in ("accuracy", "card", "description"):
+        raw.pop(key, None)
+    manifest.save(target, raw)
+    return target

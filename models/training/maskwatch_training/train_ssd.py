@@ -1,0 +1,160 @@
+"""Training of our detector: all layers, from UltraFace's weights, with checkpoints that resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from torchvision.ops import nms
+from tqdm import tqdm
+
+from . import coco as data_mod
+from . import detection_data, detection_loss
+from .ema import Ema
+from .eval_detection import average_precisions
+from .manifest import InputSpec
+from .nets import ssd, ultraface
+from .postprocess import Faces
+from .preprocess import prepare
+from .runner import open_picture
+
+
+@dataclass
+class Settings:
+    """Everything that decides a run's result."""
+
+    epochs: int = 30
+    batch: int = 16
+    size: int = 512
+    width: int = 640
+    height: int = 480
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    plain_epochs: int = 4
+    val_every: int = 3
+    seed: int = 7
+    threads: int = 1
+    workers: int = 1
+
+
+def input_spec(width: int, height: int) -> InputSpec:
+    """The detector's input description."""
+    return InputSpec("input", width, height, "nchw", "rgb", (127.0,) * 3, (128.0,) * 3, "letterbox", 0)
+
+
+@torch.no_grad()
+def predict(net: ssd.MaskwatchSsd, photos: list, width: int, height: int, iou: float = 0.45, low: float = 0.02) -> list:
+    """Faces of every photo by the PyTorch network."""
+    spec, priors, out = input_spec(width, height), ssd.anchors(width, height), []
+    net.eval()
+    for photo in photos:
+        tensor, place = prepare(open_picture(photo.path), spec)
+        batch = torch.from_numpy(tensor)[None].contiguous(memory_format=torch.channels_last)
+        logits, offsets = net(batch)
+        probs = logits[0].softmax(-1)
+        face = 1 - probs[:, 0]
+        keep = (face > low).nonzero(as_tuple=True)[0]
+        boxes = ssd.decode(offsets[0, keep], priors[keep])
+        order = nms(boxes, face[keep], iou)[:200]
+        states = probs[keep][order, 1:]
+        states = states / states.sum(1, keepdim=True)
+        found = place.to_source(boxes[order].numpy(), spec)
+        found[:, 0::2] = found[:, 0::2].clip(0, photo.width)
+        found[:, 1::2] = found[:, 1::2].clip(0, photo.height)
+        out.append(Faces(found, face[keep][order].numpy(), states.numpy()))
+    return out
+
+
+def _optimizer(net: torch.nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    decayed = [p for p in net.parameters() if p.ndim > 1]
+    plain = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=settings.lr)
+
+
+def train(data: Path, start: Path, out: Path, settings: Settings, device: str = "cpu") -> dict:
+    """Trains and leaves ``last.pt`` (resumable), ``best.pt`` (averaged weights) and ``log.jsonl`` in ``out``."""
+    torch.manual_seed(settings.seed)
+    torch.set_num_threads(settings.threads)
+    out.mkdir(parents=True, exist_ok=True)
+    net = ssd.MaskwatchSsd()
+    net.load_ultraface(ultraface.weights_from_onnx(start))
+    net = net.to(device=device, memory_format=torch.channels_last)
+    ema, optimizer = Ema(net), _optimizer(net, settings)
+    samples = detection_data.DetectionSamples(
+        data, settings.size, (settings.width, settings.height), settings.seed, settings.epochs - settings.plain_epochs
+    )
+    per_epoch = len(samples) // settings.batch
+    total = per_epoch * settings.epochs
+    priors = ssd.anchors(settings.size, settings.size)
+    strides = torch.cat([
+        torch.full((len(level["boxes"]) * (-(-settings.size // level["stride"])) ** 2, 1), float(level["stride"]))
+        for level in ssd.LEVELS
+    ])
+    reach = strides / settings.size * 0.75
+    val = data_mod.photos(data, "val")
+    first, best = 0, 0.0
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt", weights_only=False)
+        net.load_state_dict(state["net"])
+        ema.net.load_state_dict(state["ema"])
+        ema.steps = state["ema_steps"]
+        optimizer.load_state_dict(state["optimizer"])
+        first, best = state["epoch"], state["best"]
+    log = (out / "log.jsonl").open("a", encoding="utf-8")
+    log.write(json.dumps({"settings": asdict(settings), "from_epoch": first}) + "\n")
+    for epoch in range(first, settings.epochs):
+        samples.epoch = epoch
+        generator = torch.Generator().manual_seed(settings.seed * 1000 + epoch)
+        loader = DataLoader(
+            samples, settings.batch, shuffle=True, drop_last=True, num_workers=settings.workers,
+            collate_fn=detection_data.collate, generator=generator, prefetch_factor=3 if settings.workers else None,
+        )
+        net.train()
+        sums: dict[str, float] = {}
+        began = time.time()
+        for step, (images, boxes, states, ignore) in enumerate(tqdm(loader, desc=f"epoch {epoch + 1}", mininterval=20)):
+            done = epoch * per_epoch + step
+            factor = min(1.0, (done + 1) / settings.warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * done / total)) / 2)
+            for group in optimizer.param_groups:
+                group["lr"] = settings.lr * factor
+            with torch.autocast(device, torch.bfloat16):
+                logits, offsets = net(detection_data.to_input(images.to(device)))
+            unit = float(settings.size)
+            terms = detection_loss.loss(
+                logits.float().cpu(), offsets.float().cpu(), priors, reach,
+                [b / unit for b in boxes], states, [i / unit for i in ignore],
+            )
+            loss = sum(terms.values())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
+            optimizer.step()
+            ema.update(net)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+        record = {"epoch": epoch + 1, "seconds": round(time.time() - began)}
+        record |= {name: round(value / per_epoch, 4) for name, value in sums.items()}
+        if (epoch + 1) % settings.val_every == 0 or epoch + 1 == settings.epochs:
+            found = predict(ema.net.to("cpu"), val, settings.width, settings.height)
+            record["val"] = {k: round(v, 4) for k, v in average_precisions(val, found).items()}
+            ema.net.to(device)
+            if record["val"]["face"] + 0.3 * record["val"]["mean_three"] > best:
+                best = record["val"]["face"] + 0.3 * record["val"]["mean_three"]
+                torch.save(ema.net.state_dict(), out / "best.pt")
+        log.write(json.dumps(record) + "\n")
+        log.flush()
+        torch.save({
+            "net": net.state_dict(), "ema": ema.net.state_dict(), "ema_steps": ema.steps,
+            "optimizer": optimizer.state_dict(), "epoch": epoch + 1, "best": best,
+        }, out / "last.tmp")
+        (out / "last.tmp").replace(out / "last.pt")
+        print(json.dumps(record), flush=True)
+    return {"best": best, "epochs": settings.epochs, "numpy": np.__version__}

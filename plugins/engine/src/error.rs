@@ -14,7 +14,9 @@ pub enum EngineError {
     #[error(transparent)]
     Library(#[from] LibraryError),
     /// Another engine of this process runs with another copy of ONNX Runtime.
-    #[error("ONNX Runtime is already loaded from {loaded}; it cannot be loaded again from {wanted}; hint: use one library for all engines of a process")]
+    #[error(
+        "ONNX Runtime is already loaded from {loaded}; it cannot be loaded again from {wanted}; hint: use one library for all engines of a process"
+    )]
     OtherLibrary {
         /// In use.
         loaded: PathBuf,

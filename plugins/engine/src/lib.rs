@@ -14,8 +14,10 @@
 
 pub mod engine;
 pub mod error;
+mod judge;
 pub mod library;
 pub mod manifest;
+mod network;
 pub mod observe;
 pub mod options;
 pub mod provider;

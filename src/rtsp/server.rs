@@ -1,0 +1,303 @@
+//! The server of the annotated streams.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gst::glib;
+use gst::prelude::*;
+use gst_rtsp_server::prelude::*;
+use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory};
+
+use super::encoder::{Demand, Encoder, force_keyframe};
+use super::feed::{BACKLOG, Camera, Feed, Running};
+use super::host::{Host, HostError, Visitors};
+use super::mosaic::Layout;
+use super::slate::Ticker;
+use super::{MOSAIC, OVERLAY_ELEMENT};
+use crate::camera::CameraStatus;
+use crate::config::plan::{ListenPlan, OutputPlan};
+use crate::frames::Hub;
+use crate::metrics::{CameraMetrics, Metrics};
+
+/// Bit rate of the mosaic.
+const MOSAIC_KBPS: u32 = 3000;
+/// Frames per second of the mosaic.
+const MOSAIC_FPS: u32 = 12;
+
+/// Why there are no streams.
+#[derive(Debug, thiserror::Error)]
+pub enum RtspError {
+    /// The server does not start.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// GStreamer encodes no H.264 here.
+    #[error("rtsp: no H.264 encoder (install gstreamer1.0-plugins-ugly for x264enc, or run `make setup`)")]
+    NoEncoder,
+    /// The system gives no thread.
+    #[error("rtsp: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A camera whose annotated stream is offered.
+#[derive(Clone)]
+pub struct Stream {
+    /// Its frames; the hub's camera name is the mount.
+    pub hub: Arc<Hub>,
+    /// For the slate.
+    pub status: Arc<CameraStatus>,
+    /// Counts encoded frames and viewers.
+    pub metrics: Arc<CameraMetrics>,
+    /// Bit rate and rate.
+    pub output: OutputPlan,
+}
+
+impl Stream {
+    fn camera(&self) -> Camera {
+        Camera {
+            hub: Arc::clone(&self.hub),
+            status: Arc::clone(&self.status),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+}
+
+/// What the server's callbacks share.
+struct Shared {
+    encoder: Encoder,
+    ticker: Ticker,
+    streams: Mutex<Vec<Stream>>,
+    /// The encoder element of each running stream, by mount.
+    encoders: Mutex<BTreeMap<String, glib::WeakRef<gst::Element>>>,
+    metrics: Arc<Metrics>,
+}
+
+/// Serves `/<camera>` and `/mosaic`. Dropping it closes all connections.
+pub struct RtspServer {
+    host: Host,
+    shared: Arc<Shared>,
+}
+
+impl RtspServer {
+    /// Listens; no camera is offered yet.
+    ///
+    /// # Errors
+    /// The port is in use, the address is not ours, or no encoder is there.
+    pub fn start(plan: &ListenPlan, metrics: &Arc<Metrics>) -> Result<Self, RtspError> {
+        let encoder = Encoder::find().ok_or(RtspError::NoEncoder)?;
+        let shared = Arc::new(Shared {
+            encoder,
+            ticker: Ticker::start()?,
+            streams: Mutex::default(),
+            encoders: Mutex::default(),
+            metrics: Arc::clone(metrics),
+        });
+        let auth = plan.auth.as_ref().map(|auth| (auth.username.as_str(), auth.password.expose()));
+        let host = Host::start(plan.listen, auth, Arc::clone(&shared) as Arc<dyn Visitors>)?;
+        metrics.output(MOSAIC).set(0);
+        tracing::info!(address = %host.address(), encoder = encoder.name(), "RTSP server listens");
+        Ok(Self { host, shared })
+    }
+
+    /// Where it listens; the port is the real one.
+    pub fn address(&self) -> SocketAddr {
+        self.host.address()
+    }
+
+    /// Address of a stream.
+    pub fn url(&self, name: &str) -> String {
+        format!("rtsp://{}/{name}", self.address())
+    }
+
+    /// Offers a camera. The mosaic has it with its next first viewer.
+    pub fn add(&self, stream: Stream) {
+        let name = stream.hub.camera().to_owned();
+        self.host.mount(&name, self.camera_factory(&stream));
+        lock(&self.shared.streams).push(stream);
+        self.renew_mosaic();
+    }
+
+    /// Offers a camera no longer; its viewers are sent away.
+    pub fn remove(&self, camera: &str) {
+        self.host.unmount(camera);
+        lock(&self.shared.streams).retain(|stream| stream.hub.camera() != camera);
+        self.renew_mosaic();
+    }
+
+    /// How many watch a stream.
+    pub fn viewers(&self, name: &str) -> usize {
+        self.host.viewers(name)
+    }
+
+    /// Size and rate are known only when the first viewer comes: the text of the pipeline is made then.
+    fn camera_factory(&self, stream: &Stream) -> RTSPMediaFactory {
+        let (shared, stream) = (Arc::clone(&self.shared), stream.clone());
+        factory(move |bin| {
+            let camera = stream.camera();
+            let (size, rate) = camera.shape();
+            let fps = u32::try_from(rate.numer() / rate.denom().max(1)).unwrap_or(0).max(1);
+            let fps = stream.output.max_fps.map_or(fps, |most| most.clamp(1, fps));
+            let demand =
+                Demand { bitrate_kbps: stream.output.bitrate_kbps, width: size.0, height: size.1, fps };
+            let limit = stream.output.max_fps.map_or(String::new(), |most| {
+                format!("videorate drop-only=true max-rate={most} ! ")
+            });
+            let name = camera.hub.camera();
+            fill(bin, &format!("{} ! {limit}{} ! {}", source(0), scaled(name, 0, size), shared.encoder.launch(demand)))?;
+            shared.note_encoder(name, bin, Some(&stream.metrics));
+            Ok(vec![attach(bin, 0, &camera, size, rate, &shared.ticker)?])
+        })
+    }
+
+    fn renew_mosaic(&self) {
+        let streams = lock(&self.shared.streams).clone();
+        if streams.is_empty() {
+            self.host.unmount(MOSAIC);
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let factory = factory(move |bin| {
+            let layout = Layout::of(streams.len());
+            let rate = gst::Fraction::new(MOSAIC_FPS as i32, 1);
+            fill(bin, &mosaic_text(&streams, &layout, shared.encoder))?;
+            shared.note_encoder(MOSAIC, bin, None);
+            let feed = |(index, stream): (usize, &Stream)| {
+                attach(bin, index, &stream.camera(), layout.tile, rate, &shared.ticker)
+            };
+            streams.iter().enumerate().map(feed).collect()
+        });
+        self.host.mount(MOSAIC, factory);
+    }
+}
+
+/// The pipeline of the mosaic. Each camera is scaled to its tile before it is drawn on: labels stay readable.
+fn mosaic_text(streams: &[Stream], layout: &Layout, encoder: Encoder) -> String {
+    let (width, height) = layout.size;
+    let mut places = String::new();
+    let mut tiles = String::new();
+    for (index, stream) in streams.iter().enumerate() {
+        let (x, y) = layout.place(index);
+        places.push_str(&format!(" sink_{index}::xpos={x} sink_{index}::ypos={y}"));
+        tiles.push_str(&format!(
+            " {} ! videorate drop-only=true max-rate={MOSAIC_FPS} ! {} ! mix.sink_{index}",
+            source(index),
+            scaled(stream.hub.camera(), index, layout.tile)
+        ));
+    }
+    let demand = Demand { bitrate_kbps: MOSAIC_KBPS, width, height, fps: MOSAIC_FPS };
+    format!(
+        "compositor name=mix background=black latency=100000000{places} ! \
+         video/x-raw,format=I420,width={width},height={height},framerate={MOSAIC_FPS}/1,colorimetry=bt709 ! {}{tiles}",
+        encoder.launch(demand)
+    )
+}
+
+/// Entry `index` of a pipeline.
+fn source(index: usize) -> String {
+    format!(
+        "appsrc name=source{index} is-live=true format=time do-timestamp=true leaky-type=downstream max-bytes=0 \
+         max-time=0 max-buffers={BACKLOG}"
+    )
+}
+
+/// Scaling to `size` with bars where the shapes differ, then drawing.
+fn scaled(camera: &str, index: usize, (width, height): (u32, u32)) -> String {
+    format!(
+        "videoconvertscale ! video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1,\
+         colorimetry=bt709 ! {OVERLAY_ELEMENT} name=overlay{index} camera={camera}"
+    )
+}
+
+/// A factory whose pipelines are shared by all viewers and filled when the first of them comes.
+fn factory<F>(build: F) -> RTSPMediaFactory
+where
+    F: Fn(&gst::Bin) -> Result<Vec<Running>, glib::Error> + Send + Sync + 'static,
+{
+    let factory = RTSPMediaFactory::new();
+    factory.set_shared(true);
+    // The payloader has to be there when the media looks for its streams; the rest is put before it.
+    factory.set_launch("( rtph264pay name=pay0 pt=96 aggregate-mode=zero-latency )");
+    factory.connect_media_configure(move |_, media| match build_into(media, &build) {
+        Ok(running) => {
+            let running = Mutex::new(running);
+            media.connect_unprepared(move |_| drop(std::mem::take(&mut *lock(&running))));
+        }
+        Err(error) => tracing::error!(%error, "no pipeline for the stream"),
+    });
+    factory
+}
+
+fn build_into<F>(media: &RTSPMedia, build: &F) -> Result<Vec<Running>, glib::Error>
+where
+    F: Fn(&gst::Bin) -> Result<Vec<Running>, glib::Error>,
+{
+    let bin = media.element().downcast::<gst::Bin>().map_err(|_| failed("the media is no bin"))?;
+    build(&bin)
+}
+
+/// Puts the elements of `text` before the payloader.
+fn fill(bin: &gst::Bin, text: &str) -> Result<(), glib::Error> {
+    let inner = gst::parse::bin_from_description(text, true)?;
+    let payloader = bin.by_name("pay0").ok_or_else(|| failed("no payloader"))?;
+    bin.add(&inner).map_err(|error| failed(&error.to_string()))?;
+    inner.link(&payloader).map_err(|error| failed(&error.to_string()))
+}
+
+/// Feeds entry `index` with a camera.
+fn attach(
+    bin: &gst::Bin,
+    index: usize,
+    camera: &Camera,
+    size: (u32, u32),
+    rate: gst::Fraction,
+    ticker: &Ticker,
+) -> Result<Running, glib::Error> {
+    let source = bin.by_name(&format!("source{index}")).and_then(|source| source.downcast::<gst_app::AppSrc>().ok());
+    let source = source.ok_or_else(|| failed("no source"))?;
+    let overlay = bin.by_name(&format!("overlay{index}"));
+    Feed::start(camera, source, overlay, size, rate, ticker).map_err(|error| failed(&error.to_string()))
+}
+
+fn failed(what: &str) -> glib::Error {
+    glib::Error::new(gst::CoreError::Failed, what)
+}
+
+impl Shared {
+    /// Remembers the encoder for keyframes, and counts what it gives.
+    fn note_encoder(&self, mount: &str, bin: &gst::Bin, metrics: Option<&Arc<CameraMetrics>>) {
+        let Some(encoder) = bin.by_name("enc") else { return };
+        lock(&self.encoders).insert(mount.to_owned(), encoder.downgrade());
+        if let (Some(metrics), Some(pad)) = (metrics.cloned(), encoder.static_pad("src")) {
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                metrics.frame_encoded();
+                gst::PadProbeReturn::Ok
+            });
+        }
+    }
+}
+
+impl Visitors for Shared {
+    fn viewers(&self, mount: &str, count: usize) {
+        if mount == MOSAIC {
+            self.metrics.output(MOSAIC).set(i64::try_from(count).unwrap_or(i64::MAX));
+            return;
+        }
+        let streams = lock(&self.streams);
+        let metrics = streams.iter().find(|stream| stream.hub.camera() == mount).map(|stream| Arc::clone(&stream.metrics));
+        drop(streams);
+        if let Some(metrics) = metrics {
+            metrics.rtsp_clients(count);
+        }
+    }
+
+    fn joined(&self, mount: &str) {
+        let encoder = lock(&self.encoders).get(mount).and_then(glib::WeakRef::upgrade);
+        if let Some(encoder) = encoder {
+            force_keyframe(&encoder);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,139 @@
+//! Slates: what viewers see of a camera that gives no pictures, and the one thread that makes them.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use gst::glib;
+use gstmaskwatch::overlay::{Painter, Slate, clock_now};
+
+use super::feed::Feed;
+use crate::camera::{CameraState, StatusView};
+use crate::metrics::DisconnectReason;
+
+/// Time between two slates of one stream.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// The thread that looks after silent streams. It sleeps while nobody watches anything. Ends when dropped.
+pub(super) struct Ticker {
+    feeds: Arc<Mutex<Vec<Weak<Feed>>>>,
+    wake: Sender<()>,
+}
+
+impl Ticker {
+    /// Starts the thread.
+    pub(super) fn start() -> std::io::Result<Self> {
+        let feeds: Arc<Mutex<Vec<Weak<Feed>>>> = Arc::default();
+        let (wake, woken) = crossbeam_channel::bounded(1);
+        let list = Arc::clone(&feeds);
+        std::thread::Builder::new().name("slates".to_owned()).spawn(move || tick(&list, &woken))?;
+        Ok(Self { feeds, wake })
+    }
+
+    /// Looks after `feed` from now on, until it is dropped.
+    pub(super) fn add(&self, feed: &Arc<Feed>) {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(feed));
+        self.wake.try_send(()).ok();
+    }
+}
+
+fn tick(list: &Mutex<Vec<Weak<Feed>>>, woken: &Receiver<()>) {
+    loop {
+        let feeds: Vec<Arc<Feed>> = {
+            let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+            list.retain(|feed| feed.strong_count() > 0);
+            list.iter().filter_map(Weak::upgrade).collect()
+        };
+        for feed in &feeds {
+            feed.tick();
+        }
+        let idle = feeds.is_empty();
+        drop(feeds);
+        let ended = if idle {
+            woken.recv().is_err()
+        } else {
+            matches!(woken.recv_timeout(INTERVAL), Err(RecvTimeoutError::Disconnected))
+        };
+        if ended {
+            return;
+        }
+    }
+}
+
+/// Draws slates of one size, each second anew.
+pub(super) struct Easel {
+    painter: Painter,
+    info: gst_video::VideoInfo,
+    drawn: Option<(String, gst::Buffer)>,
+}
+
+impl Easel {
+    /// For pictures of this size; both numbers even.
+    pub(super) fn new(width: u32, height: u32) -> Result<Self, glib::BoolError> {
+        let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height).build()?;
+        Ok(Self { painter: Painter::new(), info, drawn: None })
+    }
+
+    /// Caps of its pictures, but for the frame rate.
+    pub(super) fn caps(&self) -> Option<gst::Caps> {
+        self.info.to_caps().ok()
+    }
+
+    /// The slate of this moment.
+    pub(super) fn draw(&mut self, camera: &str, message: &str) -> Option<gst::Buffer> {
+        let clock = clock_now();
+        let key = format!("{message} {clock}");
+        if let Some((drawn, buffer)) = &self.drawn
+            && *drawn == key
+        {
+            return Some(buffer.clone());
+        }
+        let mut buffer = gst::Buffer::with_size(self.info.size()).ok()?;
+        {
+            let target = buffer.get_mut()?;
+            let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(target, &self.info).ok()?;
+            let slate = Slate { camera, message, clock: &clock };
+            if let Err(error) = self.painter.slate(&mut frame, &slate) {
+                tracing::warn!(camera, %error, "no slate");
+                return None;
+            }
+        }
+        self.drawn = Some((key, buffer.clone()));
+        Some(buffer)
+    }
+}
+
+/// What a slate says of a camera.
+pub(super) fn message(view: &StatusView) -> String {
+    let since = view.last_frame.map(|time| format!(" since {}", time_of_day(time)));
+    match (view.state, view.reason()) {
+        (CameraState::Connecting, _) => "connecting".to_owned(),
+        (CameraState::Up, _) => format!("no signal{}", since.unwrap_or_default()),
+        (CameraState::Down, reason) => {
+            let why = reason.map(|reason| format!(" - {}", words(reason))).unwrap_or_default();
+            format!("no signal{}{why}", since.unwrap_or_default())
+        }
+    }
+}
+
+fn words(reason: DisconnectReason) -> &'static str {
+    match reason {
+        DisconnectReason::Refused => "connection refused",
+        DisconnectReason::Unreachable => "unreachable",
+        DisconnectReason::Auth => "password refused",
+        DisconnectReason::NotFound => "no such stream",
+        DisconnectReason::Timeout => "frozen",
+        DisconnectReason::Eos => "stream ended",
+        DisconnectReason::Decode => "undecodable",
+        DisconnectReason::Unsupported => "unsupported",
+        DisconnectReason::Error => "error",
+    }
+}
+
+fn time_of_day(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    glib::DateTime::from_unix_local(i64::try_from(seconds).unwrap_or(0))
+        .and_then(|time| time.format("%T"))
+        .map(Into::into)
+        .unwrap_or_default()
+}

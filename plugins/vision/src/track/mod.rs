@@ -1,0 +1,268 @@
+//! Faces become tracks, tracks become people: one tracker per camera.
+//!
+//! After ByteTrack (Zhang et al., 2022): strong detections are matched to all tracks first, weak ones then prolong
+//! tracks that found nothing, and only strong ones begin tracks. Unlike there, matching is by Mahalanobis distance to a
+//! prediction whose uncertainty grows in seconds, with overlap as a second way in: at one analysis per second a walking
+//! face does not overlap its last box. The assignment is optimal in sum, so neighbours do not steal from each other.
+//!
+//! Same input, same output: there is no randomness and no dependence on the order of a hash map.
+
+mod assign;
+mod config;
+mod entry;
+mod motion;
+
+use std::time::Duration;
+
+pub use self::config::{Association, Link, Person, TrackerConfig};
+use self::entry::Track;
+use crate::face::{ClassifiedFace, Detection, FaceView};
+use crate::geometry::Rect;
+
+/// Price of a track or a detection that stays alone, against which a match is weighed.
+const ALONE: f32 = 30.0;
+/// Share of the gate that is open to weak detections.
+const WEAK_GATE: f32 = 0.5;
+/// A strong detection that overlaps a matched one this much is the same face found twice.
+const SAME_FACE_IOU: f32 = 0.6;
+/// Most detections that are looked at in one frame, best scores first.
+const MAX_FACES: usize = 256;
+/// Boxes are predicted no further than this from the latest analysis, in seconds.
+const MAX_PREDICTION: f32 = 1.2;
+
+/// The tracks of one camera.
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    config: TrackerConfig,
+    /// In the order of their numbers.
+    tracks: Vec<Track>,
+    next_id: u64,
+    /// Time of the latest analysed frame.
+    now: Option<Duration>,
+    /// Mean time between analyses.
+    interval: Option<Duration>,
+    /// People of ended tracks, not yet taken.
+    finished: Vec<Person>,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new(TrackerConfig::default())
+    }
+}
+
+impl Tracker {
+    /// A tracker without tracks.
+    pub fn new(config: TrackerConfig) -> Self {
+        Self { config, tracks: Vec::new(), next_id: 1, now: None, interval: None, finished: Vec::new() }
+    }
+
+    /// Matches the detections of the frame at `time` to the tracks, begins new tracks, and ends old ones.
+    ///
+    /// A step back in time, or a gap longer than [`TrackerConfig::max_gap`], ends all tracks first. Boxes that are not
+    /// finite are linked to nothing.
+    pub fn associate(&mut self, time: Duration, found: &[Detection]) -> Association {
+        let mut answer =
+            Association { links: vec![Link { track: None, classify: false }; found.len()], ..Default::default() };
+        if self.now.is_some_and(|now| time < now || time - now > self.config.max_gap) {
+            answer.ended = self.tracks.iter().filter(|track| track.confirmed).map(|track| track.id).collect();
+            answer.jumped = true;
+            self.end_all();
+        }
+        let first = self.now.is_none();
+        self.step(time);
+
+        let (strong, weak) = self.split(found);
+        let mut owner = vec![None; self.tracks.len()];
+        self.match_round(time, found, &strong, self.config.gate, &mut owner);
+        // A weak detection prolongs what is known to be a face; it does not confirm what may be none.
+        self.match_round(time, found, &weak, self.config.gate * WEAK_GATE, &mut owner);
+        for (track, index) in owner.iter().enumerate().filter_map(|(track, index)| index.map(|index| (track, index))) {
+            let track = &mut self.tracks[track];
+            track.hit(time, &found[index], &self.config);
+            let classify = track.wants_classification(time, &found[index], &self.config);
+            answer.links[index] = Link { track: Some(track.id), classify };
+        }
+        let matched: Vec<usize> = owner.into_iter().flatten().collect();
+        self.begin(time, first, found, &strong, &matched, &mut answer);
+        self.prune(time, &mut answer);
+        answer
+    }
+
+    /// Feeds a frame's evidence on a track to its vote. Call it for every linked face, classified or not; a track that
+    /// is no more is ignored.
+    pub fn evidence(&mut self, time: Duration, track: u64, face: &ClassifiedFace, face_height_px: f32) {
+        if let Ok(index) = self.tracks.binary_search_by_key(&track, |t| t.id) {
+            self.tracks[index].evidence(time, face, face_height_px, &self.config);
+        }
+    }
+
+    /// The tracks fit to show at `time`, their boxes predicted to it, in the order of their numbers.
+    ///
+    /// A box outlives its last detection only briefly, is predicted only a little ahead, and is gone once its centre
+    /// has left the picture.
+    pub fn view(&self, time: Duration) -> Vec<FaceView> {
+        let Some(now) = self.now else { return Vec::new() };
+        let ahead = if time >= now { (time - now).as_secs_f32() } else { -(now - time).as_secs_f32() };
+        let ahead = ahead.clamp(-MAX_PREDICTION, self.interval().as_secs_f32().clamp(0.6, MAX_PREDICTION));
+        let show = self.config.show.max(self.interval().mul_f32(1.5));
+        self.tracks
+            .iter()
+            .filter(|track| track.confirmed && time.saturating_sub(track.last_seen) <= show)
+            .map(|track| track.view(ahead, &self.config))
+            .filter(|view| {
+                let (x, y) = view.rect.center();
+                (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y)
+            })
+            .collect()
+    }
+
+    /// People to be counted since the last call. Each is returned once, ever. Call it after every frame: people of
+    /// ended tracks are kept until then.
+    pub fn take_decided(&mut self) -> Vec<Person> {
+        let mut people = std::mem::take(&mut self.finished);
+        if let Some(now) = self.now {
+            people.extend(self.tracks.iter_mut().filter_map(|track| track.count_decided(now, &self.config)));
+        }
+        people
+    }
+
+    /// People whose voted state was reached or changed since the last call, at once: for alerts, not for counts. Only
+    /// of tracks that go on.
+    pub fn take_verdicts(&mut self) -> Vec<Person> {
+        self.tracks.iter_mut().filter_map(|track| track.announce(&self.config)).collect()
+    }
+
+    /// Ends all tracks: the stream is over or broken. The people are then in [`Tracker::take_decided`], and the next
+    /// frame is the first of a new stream.
+    pub fn end_all(&mut self) {
+        for track in self.tracks.drain(..) {
+            self.finished.extend(track.count_ended(&self.config));
+        }
+        self.now = None;
+        self.interval = None;
+    }
+
+    /// Mean time between analyses; a fifth of a second until it is known.
+    fn interval(&self) -> Duration {
+        self.interval.unwrap_or(Duration::from_millis(200))
+    }
+
+    /// Brings all tracks to `time`.
+    fn step(&mut self, time: Duration) {
+        if let Some(now) = self.now {
+            let gap = time.saturating_sub(now);
+            for track in &mut self.tracks {
+                track.motion.advance(gap.as_secs_f32());
+            }
+            self.interval = Some(self.interval.map_or(gap, |mean| (mean * 3 + gap) / 4));
+        }
+        self.now = Some(time);
+    }
+
+    /// The strong and the weak detections worth a look, best first.
+    fn split(&self, found: &[Detection]) -> (Vec<usize>, Vec<usize>) {
+        let sound = |d: &Detection| {
+            [d.rect.x, d.rect.y, d.rect.w, d.rect.h].iter().all(|v| v.is_finite()) && d.score >= self.config.low_score
+        };
+        let mut order: Vec<usize> = (0..found.len()).filter(|&index| sound(&found[index])).collect();
+        order.sort_by(|&a, &b| found[b].score.total_cmp(&found[a].score).then(a.cmp(&b)));
+        order.truncate(MAX_FACES);
+        order.into_iter().partition(|&index| found[index].score >= self.config.high_score)
+    }
+
+    /// One round of optimal assignment between tracks without an owner entry and the given detections.
+    fn match_round(
+        &self,
+        time: Duration,
+        found: &[Detection],
+        candidates: &[usize],
+        gate: f32,
+        owner: &mut [Option<usize>],
+    ) {
+        let strong = candidates.first().is_some_and(|&index| found[index].score >= self.config.high_score);
+        let free: Vec<usize> = (0..self.tracks.len())
+            .filter(|&track| owner[track].is_none() && (strong || self.tracks[track].confirmed))
+            .collect();
+        let mut costs = Vec::with_capacity(free.len() * candidates.len());
+        for &track in &free {
+            let predicted = self.tracks[track].motion.rect();
+            costs.extend(
+                candidates
+                    .iter()
+                    .map(|&index| self.cost(time, &self.tracks[track], &predicted, &found[index].rect, gate)),
+            );
+        }
+        let answer = assign::assign(&costs, free.len(), candidates.len(), ALONE);
+        for (&track, column) in free.iter().zip(answer) {
+            owner[track] = column.map(|column| candidates[column]);
+        }
+    }
+
+    /// Price of matching a detection to a track whose box is `predicted`.
+    fn cost(&self, time: Duration, track: &Track, predicted: &Rect, rect: &Rect, gate: f32) -> f32 {
+        let distance = track.motion.distance(rect);
+        let overlaps = predicted.iou(rect) >= self.config.min_iou;
+        let unseen = time.saturating_sub(track.last_seen).as_secs_f32();
+        let reach = (1.0 + self.config.max_speed * unseen).min(self.config.max_reach);
+        if !overlaps && (distance > gate || sizes_apart(predicted, rect) > reach) {
+            return assign::FORBIDDEN;
+        }
+        distance.min(gate) + track.motion.vagueness()
+    }
+
+    /// Begins tracks for strong detections that belong to none.
+    fn begin(
+        &mut self,
+        time: Duration,
+        first: bool,
+        found: &[Detection],
+        strong: &[usize],
+        matched: &[usize],
+        answer: &mut Association,
+    ) {
+        let slow = self.interval.is_some_and(|interval| interval >= self.config.slow_interval);
+        let mut taken = matched.to_vec();
+        for &index in strong {
+            let detection = &found[index];
+            let twice = taken.iter().any(|&other| found[other].rect.iou(&detection.rect) >= SAME_FACE_IOU);
+            if taken.contains(&index) || detection.score < self.config.new_score || twice {
+                continue;
+            }
+            let mut track = Track::new(self.next_id, time, detection);
+            let at_once = (first || slow) && detection.score >= self.config.sure_score;
+            track.confirmed = at_once || self.config.confirm_hits <= 1;
+            answer.links[index] = Link { track: Some(track.id), classify: true };
+            self.next_id += 1;
+            self.tracks.push(track);
+            taken.push(index);
+        }
+    }
+
+    /// Ends tracks that have not been seen for too long, and says which are lost or ended.
+    fn prune(&mut self, time: Duration, answer: &mut Association) {
+        let interval = self.interval();
+        let memory = self.config.memory.max(interval.mul_f32(2.5));
+        // A tentative track survives one miss.
+        let tentative = Duration::from_millis(300).min(self.config.memory).max(interval.mul_f32(1.5));
+        let (finished, config) = (&mut self.finished, &self.config);
+        self.tracks.retain(|track| {
+            let unseen = time.saturating_sub(track.last_seen);
+            let keep = unseen <= if track.confirmed { memory } else { tentative };
+            if !keep && track.confirmed {
+                answer.ended.push(track.id);
+                finished.extend(track.count_ended(config));
+            } else if keep && track.confirmed && unseen > Duration::ZERO {
+                answer.lost.push(track.id);
+            }
+            keep
+        });
+    }
+}
+
+/// Distance of two boxes' centres in units of the first box's size.
+fn sizes_apart(a: &Rect, b: &Rect) -> f32 {
+    let ((ax, ay), (bx, by)) = (a.center(), b.center());
+    let (w, h) = (a.w.max(f32::MIN_POSITIVE), a.h.max(f32::MIN_POSITIVE));
+    ((bx - ax) / w).hypot((by - ay) / h)
+}

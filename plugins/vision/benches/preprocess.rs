@@ -15,7 +15,7 @@ fn spec(width: u32, height: u32, layout: Layout, resize: Resize) -> InputSpec {
 struct Planes(Vec<u8>, Vec<u8>, Vec<u8>);
 
 fn planes(format: PixelFormat, width: usize, height: usize) -> Planes {
-    let make = |bytes: usize| (0..bytes).map(|i| (i * 2_654_435_761 >> 13) as u8).collect::<Vec<u8>>();
+    let make = |bytes: usize| (0..bytes).map(|i| ((i * 2_654_435_761) >> 13) as u8).collect::<Vec<u8>>();
     let (full, quarter) = (width * height, width.div_ceil(2) * height.div_ceil(2));
     match format {
         PixelFormat::I420 => Planes(make(full), make(quarter), make(quarter)),

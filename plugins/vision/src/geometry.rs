@@ -1,4 +1,4 @@
-//! Rectangles in the unit square, overlap, and the letterbox transform between picture and network input.
+//! Rectangles in the unit square and their overlap.
 
 use serde::{Deserialize, Serialize};
 
@@ -76,5 +76,37 @@ impl Rect {
     pub fn to_pixels(&self, width: u32, height: u32) -> [f32; 4] {
         let (w, h) = (width as f32, height as f32);
         [self.x * w, self.y * h, self.w * w, self.h * h]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_never_negative() {
+        assert_eq!(Rect::new(0.5, 0.5, -1.0, f32::NAN), Rect::new(0.5, 0.5, 0.0, 0.0));
+        assert_eq!(Rect::from_corners(0.5, 0.5, 0.25, 0.75), Rect::new(0.5, 0.5, 0.0, 0.25));
+    }
+
+    #[test]
+    fn overlap_by_hand() {
+        let a = Rect::new(0.0, 0.0, 0.5, 0.5);
+        let b = Rect::new(0.25, 0.25, 0.5, 0.5);
+        assert_eq!(a.intersection(&b), 0.0625);
+        assert_eq!(a.iou(&b), 0.0625 / 0.4375);
+        assert_eq!(a.iou(&Rect::new(0.5, 0.0, 0.5, 0.5)), 0.0, "boxes that touch do not overlap");
+    }
+
+    #[test]
+    fn clipping_by_hand() {
+        assert_eq!(Rect::new(-0.25, 0.5, 0.5, 0.75).clip(), Rect::new(0.0, 0.5, 0.25, 0.5));
+        assert_eq!(Rect::new(2.0, 2.0, 1.0, 1.0).clip().area(), 0.0);
+    }
+
+    #[test]
+    fn pixels() {
+        assert_eq!(Rect::new(0.5, 0.25, 0.25, 0.5).to_pixels(640, 480), [320.0, 120.0, 160.0, 240.0]);
+        assert_eq!(Rect::FULL.center(), (0.5, 0.5));
     }
 }

@@ -24,13 +24,13 @@ fn plain(width: u32, height: u32, resize: Resize, pad: u8) -> InputSpec {
 
 fn whole(spec: InputSpec, picture: &Picture) -> Vec<f32> {
     let mut out = vec![f32::NAN; spec.len()];
-    Preprocessor::new(spec).whole(&picture.view(), &mut out).unwrap();
+    Preprocessor::new(spec).whole(&picture.view(), &mut out).expect("a sound picture");
     out
 }
 
 fn crop(spec: InputSpec, picture: &Picture, roi: Rect) -> Vec<f32> {
     let mut out = vec![f32::NAN; spec.len()];
-    Preprocessor::new(spec).crop(&picture.view(), roi, &mut out).unwrap();
+    Preprocessor::new(spec).crop(&picture.view(), roi, &mut out).expect("a sound picture");
     out
 }
 
@@ -298,6 +298,26 @@ fn matrix_and_range_matter() {
     assert!((r - (63.0 + 1.5748 * 112.0)).abs() < 0.1, "{r}");
 }
 
+/// 4:2:0 as H.264 has it: a chroma sample lies over the even column, midway between two rows.
+#[test]
+fn chroma_is_sited_left() {
+    let mut picture = Picture::new(PixelFormat::I420, (16, 16), 0, |plane, x, y, _| match plane {
+        0 => 128,
+        1 => (100 + 8 * x) as u8,
+        _ => (100 + 8 * y) as u8,
+    });
+    picture.range = ColorRange::Full;
+    let out = whole(plain(16, 16, Resize::Stretch, 0), &picture);
+    for at in 2..14 {
+        let blue = out[(5 * 16 + at) * 3 + 2];
+        let want = 128.0 + 1.772 * (100.0 + 4.0 * at as f32 - 128.0);
+        assert!((blue - want).abs() < 0.01, "column {at}: {blue}, not {want}");
+        let red = out[(at * 16 + 5) * 3];
+        let want = 128.0 + 1.402 * (100.0 + 4.0 * (at as f32 - 0.5) - 128.0);
+        assert!((red - want).abs() < 0.01, "row {at}: {red}, not {want}");
+    }
+}
+
 /// Tables are kept between calls; another size, format or region must not meet stale ones.
 #[test]
 fn reuse_changes_nothing() {
@@ -328,7 +348,7 @@ fn unfit_frames_are_errors() {
     let spec = plain(4, 4, Resize::Stretch, 0);
     let mut out = vec![7.0; spec.len()];
     let picture = smooth(PixelFormat::I420, (9, 7));
-    let mut run = |picture: &Picture, out: &mut [f32]| Preprocessor::new(spec).whole(&picture.view(), out);
+    let run = |picture: &Picture, out: &mut [f32]| Preprocessor::new(spec).whole(&picture.view(), out);
 
     let mut short = picture.clone();
     short.planes[2].pop();

@@ -9,7 +9,7 @@ pub(super) struct Plane<'a> {
     pub(super) bytes: &'a [u8],
     /// Bytes from one row to the next.
     pub(super) stride: usize,
-    /// Interleaved channels: 1 for Y, U or V, 2 for UV, 3 for RGB.
+    /// Interleaved channels: 1 for Y, U or V, 2 for UV, else 3, for RGB.
     pub(super) channels: usize,
 }
 
@@ -41,14 +41,12 @@ impl Grid {
         self.blend(plane, row, pad, &mut scratch.blended);
         for (channel, line) in lines.iter_mut().enumerate().take(plane.channels) {
             line.resize(self.x.outputs(), 0.0);
-            if plane.channels == 1 {
-                self.x.apply(&scratch.blended, pad, line);
-            } else {
-                let samples = scratch.blended.iter().skip(channel).step_by(plane.channels);
-                scratch.channel.clear();
-                scratch.channel.extend(samples);
-                self.x.apply(&scratch.channel, pad, line);
-            }
+            let samples = match plane.channels {
+                1 => &scratch.blended,
+                2 => pick::<2>(&scratch.blended, channel, &mut scratch.channel),
+                _ => pick::<3>(&scratch.blended, channel, &mut scratch.channel),
+            };
+            self.x.apply(samples, pad, line);
         }
     }
 
@@ -78,4 +76,14 @@ impl Grid {
             }
         }
     }
+}
+
+/// Channel `channel` out of `C` interleaved ones.
+fn pick<'a, const C: usize>(from: &[f32], channel: usize, to: &'a mut Vec<f32>) -> &'a Vec<f32> {
+    let (pixels, _) = from.as_chunks::<C>();
+    to.resize(pixels.len(), 0.0);
+    for (to, pixel) in to.iter_mut().zip(pixels) {
+        *to = pixel[channel];
+    }
+    to
 }

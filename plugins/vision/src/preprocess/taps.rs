@@ -30,6 +30,10 @@ pub(super) struct Taps {
     weights: Vec<f32>,
     /// For each output sample, the weight of what lies outside of the picture.
     outside: Vec<f32>,
+    /// Any of `outside` is not 0.
+    reaches_outside: bool,
+    /// Each output sample is one source sample, in order.
+    identity: bool,
 }
 
 /// One output sample's weights before they are packed.
@@ -58,7 +62,9 @@ impl Taps {
             taps.weights.extend_from_slice(&one.weights);
             taps.weights.resize(taps.starts.len() * width, 0.0);
             taps.outside.push(one.outside);
+            taps.reaches_outside |= one.outside != 0.0;
         }
+        taps.identity = width > 0 && (0..outputs).all(|index| taps.one(index) == (first + index, &[1.0], 0.0));
         taps
     }
 
@@ -85,6 +91,7 @@ impl Taps {
     pub(super) fn apply(&self, row: &[f32], pad: f32, out: &mut [f32]) {
         match self.width {
             0 => out.fill(0.0),
+            _ if self.identity => out.copy_from_slice(row),
             2 => dots::<2>(row, &self.starts, &self.weights, out),
             4 => dots::<4>(row, &self.starts, &self.weights, out),
             6 => dots::<6>(row, &self.starts, &self.weights, out),
@@ -95,8 +102,10 @@ impl Taps {
                 }
             }
         }
-        for (out, outside) in out.iter_mut().zip(&self.outside) {
-            *out += outside * pad;
+        if self.reaches_outside {
+            for (out, outside) in out.iter_mut().zip(&self.outside) {
+                *out += outside * pad;
+            }
         }
     }
 }

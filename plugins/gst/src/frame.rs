@@ -1,0 +1,63 @@
+//! A mapped GStreamer frame as the picture that `maskwatch-vision` reads.
+
+use gst_video::prelude::*;
+use maskwatch_vision::frame::{ColorMatrix, ColorRange, FrameView, PixelFormat};
+
+/// How the samples of a Y'CbCr picture are coded. Where the caps do not say: BT.709 from 720 rows on, BT.601 below, both
+/// with limited range, as GStreamer itself assumes.
+pub(crate) fn coding(info: &gst_video::VideoInfo) -> (ColorMatrix, ColorRange) {
+    let colorimetry = info.colorimetry();
+    let matrix = match colorimetry.matrix() {
+        gst_video::VideoColorMatrix::Bt601 | gst_video::VideoColorMatrix::Fcc => ColorMatrix::Bt601,
+        gst_video::VideoColorMatrix::Bt709 => ColorMatrix::Bt709,
+        _ if info.height() >= 720 => ColorMatrix::Bt709,
+        _ => ColorMatrix::Bt601,
+    };
+    let range = match colorimetry.range() {
+        gst_video::VideoColorRange::Range0_255 => ColorRange::Full,
+        _ => ColorRange::Limited,
+    };
+    (matrix, range)
+}
+
+/// The layout that vision knows a format by; `None` for formats that `maskinfer` does not take.
+pub(crate) fn pixel_format(format: gst_video::VideoFormat) -> Option<PixelFormat> {
+    match format {
+        gst_video::VideoFormat::I420 => Some(PixelFormat::I420),
+        gst_video::VideoFormat::Nv12 => Some(PixelFormat::Nv12),
+        gst_video::VideoFormat::Rgb => Some(PixelFormat::Rgb),
+        _ => None,
+    }
+}
+
+/// An empty picture: what a frame of an unknown format reads as, so that reading it fails as an error.
+const NOTHING: FrameView<'static> = FrameView {
+    format: PixelFormat::Rgb,
+    width: 0,
+    height: 0,
+    planes: [&[], &[], &[]],
+    strides: [0; 3],
+    matrix: ColorMatrix::Bt601,
+    range: ColorRange::Full,
+};
+
+/// A mapped frame, lent for reading. Planes and strides are those of the map, never assumed.
+pub(crate) fn view(frame: &gst_video::VideoFrame<gst_video::video_frame::Readable>) -> FrameView<'_> {
+    let info = frame.info();
+    let Some(format) = pixel_format(info.format()) else { return NOTHING };
+    let (matrix, range) = coding(info);
+    let [first, second, third, _] = frame.planes_data();
+    let mut strides = [0; 3];
+    for (stride, given) in strides.iter_mut().zip(frame.plane_stride()) {
+        *stride = usize::try_from(*given).unwrap_or(0);
+    }
+    FrameView {
+        format,
+        width: info.width(),
+        height: info.height(),
+        planes: [first, second, third],
+        strides,
+        matrix,
+        range,
+    }
+}

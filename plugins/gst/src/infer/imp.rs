@@ -1,0 +1,310 @@
+//! GObject glue of `maskinfer`: properties, state changes, events, and the way of a buffer.
+
+use std::{
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use gst::{glib, prelude::*, subclass::prelude::*};
+use gst_base::subclass::{
+    base_transform::{InputBuffer, PrepareOutputBufferSuccess},
+    prelude::*,
+};
+use gst_video::{VideoFormat, VideoFrame};
+use maskwatch_engine::{Camera, Engine};
+
+use super::{
+    sampler::Sampler,
+    session::{FrameFacts, Mode, Session, Verdict},
+    settings::{self, Settings},
+    subject::Picture,
+};
+use crate::{engines, meta::FaceMeta};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new("maskinfer", gst::DebugColorFlags::empty(), Some("Maskwatch: finds faces and their masks"))
+});
+
+/// How long the end of the stream waits for results.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What exists between start and stop.
+struct Running {
+    session: Arc<Session>,
+    camera: Arc<Camera>,
+    /// A camera does not keep its engine alive.
+    engine: Arc<Engine>,
+    min_score: Option<f32>,
+    sampler: Sampler,
+    info: Option<gst_video::VideoInfo>,
+    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+}
+
+/// The element's own part. Neither lock is held while the other is taken, nor over a call that may block.
+#[derive(Default)]
+pub struct MaskInfer {
+    settings: Mutex<Settings>,
+    running: Mutex<Option<Running>>,
+}
+
+/// A value whose holder panicked is still whole: every writer leaves it so at each step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for MaskInfer {
+    const NAME: &'static str = "MaskwatchInfer";
+    type Type = super::MaskInfer;
+    type ParentType = gst_base::BaseTransform;
+}
+
+impl ObjectImpl for MaskInfer {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(settings::properties);
+        PROPERTIES.as_ref()
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let mut settings = lock(&self.settings);
+        if !settings.set(pspec.name(), value) {
+            drop(settings);
+            return gst::error!(CAT, imp = self, "no property {}", pspec.name());
+        }
+        let (camera, fps) = (self.camera_name(&settings), settings.analyze_fps);
+        drop(settings);
+        if pspec.name() == "analyze-fps"
+            && let Some(running) = lock(&self.running).as_mut()
+        {
+            running.sampler = Sampler::new(fps, &camera);
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        lock(&self.settings).get(pspec.name()).unwrap_or_else(|| pspec.default_value().clone())
+    }
+}
+
+impl GstObjectImpl for MaskInfer {}
+
+impl ElementImpl for MaskInfer {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Face mask inference",
+                "Filter/Analyzer/Video",
+                "Finds faces and whether they wear a mask, in batches across cameras",
+                "Maskwatch",
+            )
+        });
+        Some(&*METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let formats = [VideoFormat::I420, VideoFormat::Nv12, VideoFormat::Rgb];
+            let caps = gst_video::VideoCapsBuilder::new().format_list(formats).build();
+            let template = |name, direction| gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps);
+            [template("sink", gst::PadDirection::Sink), template("src", gst::PadDirection::Src)]
+                .into_iter()
+                .filter_map(Result::ok)
+                .collect()
+        });
+        TEMPLATES.as_ref()
+    }
+
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        // The pads are shut down by the parent class, which waits for the streaming thread: let that go first.
+        if transition == gst::StateChange::PausedToReady
+            && let Some(session) = self.session()
+        {
+            session.interrupt();
+        }
+        self.parent_change_state(transition)
+    }
+}
+
+impl BaseTransformImpl for MaskInfer {
+    const MODE: gst_base::subclass::BaseTransformMode = gst_base::subclass::BaseTransformMode::AlwaysInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let settings = lock(&self.settings).clone();
+        let name = self.camera_name(&settings);
+        let failed = |error: String| gst::error_msg!(gst::LibraryError::Init, ["camera {name}: {error}"]);
+        let options = settings.options().map_err(failed)?;
+        let engine = engines::obtain(&settings.engine, options).map_err(|error| failed(error.to_string()))?;
+        let sampler = Sampler::new(settings.analyze_fps, &name);
+        let mode =
+            Mode { camera: name.clone(), track: settings.track, sync: settings.sync, interval: sampler.interval() };
+        gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
+        let running = Running {
+            session: Session::new(&self.obj(), mode),
+            camera: Arc::new(engine.attach(&name, settings.weight)),
+            engine,
+            min_score: settings.min_score(),
+            sampler,
+            info: None,
+            segment: None,
+        };
+        *lock(&self.running) = Some(running);
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        let running = lock(&self.running).take();
+        if let Some(Running { session, camera, engine, .. }) = running {
+            session.interrupt();
+            // Detaches; a waiting picture is finished as stopped.
+            drop(camera);
+            session.end_all();
+            // The last user of an engine waits here for its threads, which may be reporting to this element.
+            drop(engine);
+        }
+        Ok(())
+    }
+
+    fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = gst_video::VideoInfo::from_caps(incaps)
+            .map_err(|error| gst::loggable_error!(CAT, "caps {incaps} are no video: {error}"))?;
+        if let Some(running) = lock(&self.running).as_mut() {
+            running.info = Some(info);
+        }
+        Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        let session = self.session();
+        match event.view() {
+            gst::EventView::Segment(segment) => {
+                let segment = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
+                if let Some(running) = lock(&self.running).as_mut() {
+                    running.segment = segment;
+                }
+            }
+            gst::EventView::FlushStart(_) => {
+                let camera = lock(&self.running).as_ref().map(|running| running.camera.clone());
+                if let Some(session) = session {
+                    session.interrupt();
+                }
+                if let Some(camera) = camera {
+                    camera.flush();
+                }
+            }
+            gst::EventView::FlushStop(_) => {
+                if let Some(session) = session {
+                    session.end_all();
+                    session.resume();
+                }
+                if let Some(running) = lock(&self.running).as_mut() {
+                    running.sampler.reset();
+                }
+            }
+            gst::EventView::Eos(_) => {
+                if let Some(session) = session {
+                    if !session.drain(DRAIN) {
+                        gst::warning!(
+                            CAT,
+                            imp = self,
+                            "end of stream: results of the last frames did not come in time"
+                        );
+                    }
+                    session.end_all();
+                }
+            }
+            _ => (),
+        }
+        self.parent_sink_event(event)
+    }
+
+    /// Only the buffer's metadata changes, so a shared buffer is copied without its pixels.
+    fn prepare_output_buffer(&self, inbuf: InputBuffer<'_>) -> Result<PrepareOutputBufferSuccess, gst::FlowError> {
+        Ok(match inbuf {
+            InputBuffer::Writable(_) => PrepareOutputBufferSuccess::InputBuffer,
+            InputBuffer::Readable(buffer) => PrepareOutputBufferSuccess::Buffer(buffer.copy()),
+        })
+    }
+
+    fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let turn = self.turn(buffer)?;
+        let (faces, analyzed) = turn.session.faces_at(turn.facts.time);
+        FaceMeta::add(buffer, faces, analyzed);
+        if turn.due {
+            self.submit(buffer, &turn)?;
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+/// What a buffer needs, taken out of the lock.
+struct Turn {
+    session: Arc<Session>,
+    camera: Arc<Camera>,
+    min_score: Option<f32>,
+    info: gst_video::VideoInfo,
+    facts: FrameFacts,
+    due: bool,
+}
+
+impl MaskInfer {
+    fn camera_name(&self, settings: &Settings) -> String {
+        if settings.camera.is_empty() { self.obj().name().into() } else { settings.camera.clone() }
+    }
+
+    fn session(&self) -> Option<Arc<Session>> {
+        lock(&self.running).as_ref().map(|running| running.session.clone())
+    }
+
+    /// Looks whether it is the frame's turn.
+    fn turn(&self, buffer: &gst::BufferRef) -> Result<Turn, gst::FlowError> {
+        let mut running = lock(&self.running);
+        let running = running.as_mut().ok_or(gst::FlowError::Flushing)?;
+        let info = running.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
+        let running_time =
+            running.segment.as_ref().zip(buffer.pts()).and_then(|(segment, pts)| segment.to_running_time(pts));
+        let time = running_time.map(Duration::from);
+        let due = running.sampler.due(time);
+        let facts = FrameFacts {
+            generation: 0,
+            time: time.unwrap_or_else(|| running.session.latest_time()),
+            running_time,
+            pts: buffer.pts(),
+            width: info.width(),
+            height: info.height(),
+            arrived: Instant::now(),
+        };
+        let (session, camera) = (running.session.clone(), running.camera.clone());
+        Ok(Turn { session, camera, min_score: running.min_score, info, facts, due })
+    }
+
+    /// Hands the picture to the engine; in sync mode waits for its faces and puts them on the buffer.
+    fn submit(&self, buffer: &mut gst::BufferRef, turn: &Turn) -> Result<(), gst::FlowError> {
+        let Some((ticket, generation)) = turn.session.ticket() else {
+            turn.session.dropped("overload", None);
+            return Ok(());
+        };
+        // Shares the pixels; holds them until the result is there.
+        let Ok(frame) = VideoFrame::from_buffer_readable(buffer.copy(), &turn.info) else {
+            gst::element_imp_error!(self, gst::StreamError::Format, ["cannot map a frame of {:?}", turn.info]);
+            return Err(gst::FlowError::Error);
+        };
+        let facts = FrameFacts { generation, ..turn.facts };
+        turn.camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.min_score);
+        if !turn.session.mode().sync {
+            return Ok(());
+        }
+        match turn.session.wait() {
+            Verdict::Faces(faces) => {
+                FaceMeta::add(buffer, faces, true);
+                Ok(())
+            }
+            Verdict::Interrupted => Err(gst::FlowError::Flushing),
+            Verdict::Failed(error) => {
+                let camera = &turn.session.mode().camera;
+                gst::element_imp_error!(self, gst::StreamError::Failed, ["camera {camera}: {error}"]);
+                Err(gst::FlowError::Error)
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! One camera's analysis between start and stop: what the streaming thread and the engine's threads share.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use gst::{glib, prelude::*};
+use maskwatch_vision::{
+    face::{ClassifiedFace, Detection, FaceView, MaskState},
+    track::{Link, Person, Tracker},
+};
+
+use super::MaskInfer;
+use crate::report::{DropReport, FrameReport, PersonReport, Report, to_message};
+
+/// Pictures of one camera that may be in the engine at once: one detected, one classified, one waiting.
+pub const MOST_IN_FLIGHT: u32 = 3;
+
+/// Faces older than this are not known any more, unless analyses are further apart.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// How the session works; fixed between start and stop.
+#[derive(Clone, Debug)]
+pub(super) struct Mode {
+    pub(super) camera: String,
+    pub(super) track: bool,
+    pub(super) sync: bool,
+    /// Time between analyses.
+    pub(super) interval: Duration,
+}
+
+/// The frame that a result is of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FrameFacts {
+    pub(super) generation: u64,
+    /// Running time, or the latest known where the frame has none.
+    pub(super) time: Duration,
+    pub(super) running_time: Option<gst::ClockTime>,
+    pub(super) pts: Option<gst::ClockTime>,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) arrived: Instant,
+}
+
+/// How a frame that was waited for ended.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Faces(Vec<FaceView>),
+    Failed(String),
+    Interrupted,
+}
+
+#[derive(Default)]
+struct State {
+    /// Counts flushes; results of an earlier one are stale.
+    generation: u64,
+    /// Nobody may wait: flushing or stopping.
+    interrupted: bool,
+    in_flight: u32,
+    tracker: Tracker,
+    /// Time and faces of the latest analysis.
+    latest: Option<(Duration, Vec<FaceView>)>,
+    /// The outcome of the frame that a sync streaming thread waits for.
+    verdict: Option<Verdict>,
+}
+
+/// See the module.
+pub(super) struct Session {
+    element: glib::WeakRef<MaskInfer>,
+    mode: Mode,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// One place among the pictures in flight; given back on drop, whatever happens to the picture.
+pub(super) struct Ticket(Arc<Session>);
+
+impl Ticket {
+    pub(super) fn session(&self) -> &Session {
+        &self.0
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.lock().in_flight -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Session {
+    pub(super) fn new(element: &MaskInfer, mode: Mode) -> Arc<Self> {
+        let element = element.downgrade();
+        Arc::new(Self { element, mode, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    pub(super) fn mode(&self) -> &Mode {
+        &self.mode
+    }
+
+    /// Every writer leaves the state whole at each step, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more picture and the current generation; `None` when too many are in the engine already.
+    pub(super) fn ticket(self: &Arc<Self>) -> Option<(Ticket, u64)> {
+        let mut state = self.lock();
+        if state.in_flight >= MOST_IN_FLIGHT {
+            return None;
+        }
+        state.in_flight += 1;
+        state.verdict = None;
+        let generation = state.generation;
+        drop(state);
+        Some((Ticket(self.clone()), generation))
+    }
+
+    /// The faces of the picture at `time`, and whether they are known.
+    pub(super) fn faces_at(&self, time: Duration) -> (Vec<FaceView>, bool) {
+        let state = self.lock();
+        let Some((analyzed_at, faces)) = &state.latest else { return (Vec::new(), false) };
+        let known = time.abs_diff(*analyzed_at) <= FRESH.max(self.mode.interval * 3);
+        let faces = match (self.mode.track, known) {
+            (true, _) => state.tracker.view(time),
+            (false, true) => faces.clone(),
+            (false, false) => Vec::new(),
+        };
+        (faces, known)
+    }
+
+    /// The latest time known, for frames without one.
+    pub(super) fn latest_time(&self) -> Duration {
+        self.lock().latest.as_ref().map(|(time, _)| *time).unwrap_or_default()
+    }
+
+    /// Matches the faces found to the tracks; `None` for a stale frame.
+    pub(super) fn associate(&self, frame: &FrameFacts, found: &[Detection]) -> Option<Vec<Link>> {
+        let mut state = self.lock();
+        if state.generation != frame.generation {
+            return None;
+        }
+        if self.mode.track {
+            return Some(state.tracker.associate(frame.time, found).links);
+        }
+        Some(vec![Link { track: None, classify: true }; found.len()])
+    }
+
+    /// Takes a result in and reports it.
+    pub(super) fn done(&self, frame: &FrameFacts, links: &[Link], raw: Vec<ClassifiedFace>) {
+        let mut state = self.lock();
+        if state.generation != frame.generation {
+            drop(state);
+            return self.dropped("flushed", None);
+        }
+        let faces = if self.mode.track { self.vote(&mut state.tracker, frame, links, &raw) } else { plain(&raw) };
+        let people = state.tracker.take_decided();
+        state.latest = Some((frame.time, faces.clone()));
+        if self.mode.sync {
+            state.verdict = Some(Verdict::Faces(faces.clone()));
+        }
+        drop(state);
+        self.post(Report::Frame(FrameReport {
+            camera: self.mode.camera.clone(),
+            running_time: frame.running_time,
+            pts: frame.pts,
+            width: frame.width,
+            height: frame.height,
+            latency: frame.arrived.elapsed(),
+            faces,
+            raw,
+        }));
+        self.post_people(people);
+    }
+
+    /// Feeds the frame's evidence to the votes and gives the faces as they are shown.
+    fn vote(&self, tracker: &mut Tracker, frame: &FrameFacts, links: &[Link], raw: &[ClassifiedFace]) -> Vec<FaceView> {
+        for (link, face) in links.iter().zip(raw) {
+            if let Some(track) = link.track {
+                let height = face.detection.rect.h * frame.height as f32;
+                tracker.evidence(frame.time, track, face, height);
+            }
+        }
+        let shown = tracker.view(frame.time);
+        if self.mode.sync { exact(links, raw, &shown) } else { shown }
+    }
+
+    /// A frame was not analysed.
+    pub(super) fn dropped(&self, reason: &str, error: Option<String>) {
+        self.post(Report::Drop(DropReport { camera: self.mode.camera.clone(), reason: reason.into(), error }));
+    }
+
+    /// The engine dropped a frame.
+    pub(super) fn given_up(&self, frame: &FrameFacts, reason: &str) {
+        self.missed(frame, &format!("a frame was not analysed: {reason}"));
+        self.dropped(reason, None);
+    }
+
+    /// The engine could not analyse a frame.
+    pub(super) fn failed(&self, frame: &FrameFacts, error: String) {
+        self.missed(frame, &error);
+        self.dropped("failed", Some(error));
+    }
+
+    /// Tells a streaming thread that waits for this very frame.
+    fn missed(&self, frame: &FrameFacts, error: &str) {
+        let mut state = self.lock();
+        if self.mode.sync && state.generation == frame.generation {
+            state.verdict = Some(Verdict::Failed(error.to_owned()));
+        }
+    }
+
+    /// Waits until no picture is in the engine, and gives the latest one's outcome.
+    pub(super) fn wait(&self) -> Verdict {
+        let mut state = self.lock();
+        while state.in_flight > 0 && !state.interrupted {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.verdict.take().unwrap_or(Verdict::Interrupted)
+    }
+
+    /// Waits until no picture is in the engine, `limit` at most; false when some still are.
+    pub(super) fn drain(&self, limit: Duration) -> bool {
+        let waiting = |state: &mut State| state.in_flight > 0 && !state.interrupted;
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, waiting);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.in_flight == 0
+    }
+
+    /// Results of the frames so far become stale, and nobody waits until [`Session::resume`].
+    pub(super) fn interrupt(&self) {
+        let mut state = self.lock();
+        state.generation += 1;
+        state.interrupted = true;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Waiting is possible again. A frame that slipped in since [`Session::interrupt`] is stale too.
+    pub(super) fn resume(&self) {
+        let mut state = self.lock();
+        state.generation += 1;
+        state.interrupted = false;
+        state.latest = None;
+    }
+
+    /// All tracks end, and the people not yet reported are.
+    pub(super) fn end_all(&self) {
+        let mut state = self.lock();
+        state.tracker.end_all();
+        let people = state.tracker.take_decided();
+        drop(state);
+        self.post_people(people);
+    }
+
+    fn post_people(&self, people: Vec<Person>) {
+        for person in people {
+            self.post(Report::Person(PersonReport { camera: self.mode.camera.clone(), person }));
+        }
+    }
+
+    /// Called without any lock. An element that is gone, or has no bus, needs no report.
+    fn post(&self, report: Report) {
+        if let Some(element) = self.element.upgrade() {
+            let message = to_message(&element, report);
+            let _ = element.post_message(message);
+        }
+    }
+}
+
+/// One frame's faces without tracks.
+fn plain(raw: &[ClassifiedFace]) -> Vec<FaceView> {
+    raw.iter().map(|face| single(0, face)).collect()
+}
+
+/// What one frame alone says of a face.
+fn single(track: u64, face: &ClassifiedFace) -> FaceView {
+    let confidence = match (face.states, face.state) {
+        (Some(states), MaskState::Mask) => states.mask,
+        (Some(states), MaskState::Incorrect) => states.incorrect,
+        (Some(states), MaskState::NoMask) => states.no_mask,
+        (_, MaskState::Unknown) | (None, _) => 0.0,
+    };
+    let (rect, score) = (face.detection.rect, face.detection.score);
+    FaceView { track, rect, score, state: face.state, confidence }
+}
+
+/// The faces found in this frame and no others, where they were found, each with its track's state where that is known.
+fn exact(links: &[Link], raw: &[ClassifiedFace], shown: &[FaceView]) -> Vec<FaceView> {
+    let of = |(link, face): (&Link, &ClassifiedFace)| {
+        let track = link.track.unwrap_or(0);
+        let own = single(track, face);
+        let voted = shown.iter().find(|view| track != 0 && view.track == track && view.state != MaskState::Unknown);
+        voted.map_or(own, |view| FaceView { state: view.state, confidence: view.confidence, ..own })
+    };
+    links.iter().zip(raw).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use maskwatch_vision::{face::StateScores, geometry::Rect};
+
+    use super::*;
+
+    fn face(x: f32) -> ClassifiedFace {
+        let detection = Detection { rect: Rect::new(x, 0.1, 0.2, 0.2), score: 0.9, states: None };
+        let states = Some(StateScores { mask: 0.7, incorrect: 0.2, no_mask: 0.1 });
+        ClassifiedFace { detection, states, state: MaskState::Mask }
+    }
+
+    #[test]
+    fn exact_faces_lie_where_they_were_found_with_the_voted_state() {
+        let raw = [face(0.1), face(0.5), face(0.7)];
+        let links = [Some(4), None, Some(5)].map(|track| Link { track, classify: true });
+        let view =
+            |track, state| FaceView { track, rect: Rect::new(0.0, 0.0, 0.1, 0.1), score: 0.5, state, confidence: 0.99 };
+        let shown = [view(4, MaskState::NoMask), view(5, MaskState::Unknown), view(6, MaskState::Mask)];
+        let faces = exact(&links, &raw, &shown);
+        assert_eq!(faces.len(), 3);
+        assert_eq!((faces[0].state, faces[0].confidence, faces[0].track), (MaskState::NoMask, 0.99, 4));
+        assert_eq!((faces[1].state, faces[1].confidence, faces[1].track), (MaskState::Mask, 0.7, 0));
+        assert_eq!((faces[2].state, faces[2].track), (MaskState::Mask, 5));
+        assert_eq!(faces[0].rect, raw[0].detection.rect);
+    }
+
+    #[test]
+    fn unknown_has_no_confidence() {
+        let unknown = ClassifiedFace { states: None, state: MaskState::Unknown, ..face(0.1) };
+        assert_eq!(plain(&[unknown])[0].confidence, 0.0);
+    }
+}

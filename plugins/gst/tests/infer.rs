@@ -1,0 +1,405 @@
+//! `maskinfer` by GStreamer's check harness.
+
+mod support;
+
+use std::thread;
+
+use gst::prelude::*;
+use gst_video::VideoFormat;
+use gstmaskwatch::{infer::MOST_IN_FLIGHT, meta::FaceMeta, report::Report};
+use maskwatch_vision::face::MaskState;
+use support::*;
+
+const BRIGHT: u8 = 235;
+const DARK: u8 = 16;
+
+fn exact(element: &gst::Element) {
+    element.set_property("sync", true);
+    element.set_property("analyze-fps", 0.0);
+}
+
+#[test]
+fn takes_the_three_formats_and_no_other() {
+    init();
+    let _engine = engine("formats");
+    for format in [VideoFormat::I420, VideoFormat::Nv12, VideoFormat::Rgb] {
+        let mut rig = rig("formats", exact);
+        let info = info(format, 64, 48);
+        rig.harness.set_src_caps(info.to_caps().unwrap());
+        let out = rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, 0)).unwrap();
+        assert_eq!(faces(&out), [(1, "mask")], "{format:?}");
+        assert_eq!(out.size(), info.size());
+    }
+    let mut rig = rig("formats", exact);
+    let wrong = info(VideoFormat::Yuy2, 64, 48);
+    rig.harness.set_src_caps(wrong.to_caps().unwrap());
+    assert!(rig.harness.push(halves(&wrong, BRIGHT, DARK, 0)).is_err());
+}
+
+#[test]
+fn sync_gives_each_frame_its_own_faces() {
+    init();
+    let _engine = engine("own");
+    for track in [true, false] {
+        let mut rig = rig("own", exact);
+        rig.element.set_state(gst::State::Ready).unwrap();
+        rig.element.set_property("track", track);
+        rig.harness.play();
+        let info = info(VideoFormat::I420, 640, 480);
+        rig.harness.set_src_caps(info.to_caps().unwrap());
+        for turn in 0..12 {
+            let (left, right, expected) = match turn % 4 {
+                0 => (BRIGHT, DARK, vec![1]),
+                1 => (DARK, BRIGHT, vec![6]),
+                2 => (BRIGHT, BRIGHT, vec![1, 6]),
+                _ => (DARK, DARK, vec![]),
+            };
+            let out = rig.harness.push_and_pull(halves(&info, left, right, turn * 40)).unwrap();
+            let mut places: Vec<i32> = faces(&out).iter().map(|(place, _)| *place).collect();
+            places.sort_unstable();
+            assert_eq!(places, expected, "frame {turn}, track {track}");
+            assert!(FaceMeta::get(&out).unwrap().analyzed());
+            for (place, state) in faces(&out) {
+                assert_eq!(state, if place == 1 { "mask" } else { "no_mask" });
+            }
+            // The report was posted before the buffer went on.
+            let frames = rig.reports().into_iter().filter_map(|report| match report {
+                Report::Frame(frame) => Some(frame),
+                _ => None,
+            });
+            let frames: Vec<_> = frames.collect();
+            assert_eq!(frames.len(), 1);
+            assert_eq!(frames[0].pts, out.pts());
+            assert_eq!(frames[0].running_time, out.pts());
+            assert_eq!(frames[0].faces.len(), expected.len());
+            assert_eq!(frames[0].raw.len(), expected.len());
+            assert_eq!(frames[0].camera, "gate");
+            assert_eq!((frames[0].width, frames[0].height), (640, 480));
+            assert_eq!(frames[0].faces.iter().any(|face| face.track != 0), track && !expected.is_empty());
+        }
+    }
+}
+
+#[test]
+fn order_and_times_are_kept_and_every_frame_passes() {
+    init();
+    let _engine = engine("order");
+    let mut rig = rig("order", |element| element.set_property("analyze-fps", 5.0));
+    let info = info(VideoFormat::Nv12, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    for turn in 0..50 {
+        let mut buffer = halves(&info, BRIGHT, DARK, turn * 40);
+        buffer.get_mut().unwrap().set_offset(turn);
+        let out = rig.harness.push_and_pull(buffer).unwrap();
+        assert_eq!(out.pts(), Some(gst::ClockTime::from_mseconds(turn * 40)));
+        assert_eq!(out.duration(), Some(gst::ClockTime::from_mseconds(40)));
+        assert_eq!(out.offset(), turn);
+        assert!(FaceMeta::get(&out).is_some());
+    }
+    assert!(rig.harness.push_event(gst::event::Eos::new()));
+    let done = rig.reports();
+    let frames = done.iter().filter(|report| matches!(report, Report::Frame(_))).count();
+    let drops = done.iter().filter(|report| matches!(report, Report::Drop(_))).count();
+    // Two seconds at five per second; the phase may give one more.
+    assert!((10..=11).contains(&(frames + drops)), "{frames} analysed, {drops} dropped");
+    assert!(frames > 0);
+}
+
+#[test]
+fn caps_may_change_in_mid_stream() {
+    init();
+    let _engine = engine("change");
+    let mut rig = rig("change", exact);
+    for (turn, (format, width, height)) in
+        [(VideoFormat::I420, 640, 480), (VideoFormat::Nv12, 321, 243), (VideoFormat::Rgb, 1, 1)].into_iter().enumerate()
+    {
+        let info = info(format, width, height);
+        rig.harness.set_src_caps(info.to_caps().unwrap());
+        for frame in 0..3 {
+            let pts = (turn as u64 * 3 + frame) * 40;
+            let out = rig.harness.push_and_pull(halves(&info, DARK, BRIGHT, pts)).unwrap();
+            assert_eq!(faces(&out).len(), if width > 1 { 1 } else { faces(&out).len() });
+        }
+    }
+    let reports = rig.reports();
+    let sizes: Vec<u32> = reports
+        .iter()
+        .filter_map(|report| if let Report::Frame(frame) = report { Some(frame.width) } else { None })
+        .collect();
+    assert_eq!(sizes, [640, 640, 640, 321, 321, 321, 1, 1, 1]);
+}
+
+#[test]
+fn end_of_stream_finishes_people_before_it_passes() {
+    init();
+    let (brake, pedal) = brake();
+    let _engine = engine_with("end", brake);
+    let mut rig = rig("end", |element| element.set_property("analyze-fps", 0.0));
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    for turn in 0..4 {
+        rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, turn * 200)).unwrap();
+        pedal.began.recv_timeout(SOON).unwrap();
+        // The last frame's result is still out when the end comes.
+        if turn < 3 {
+            pedal.go.send(()).unwrap();
+            while !matches!(rig.report(), Report::Frame(_)) {}
+        }
+    }
+    let late = thread::spawn(move || pedal.go.send(()).unwrap());
+    assert!(rig.harness.push_event(gst::event::Eos::new()));
+    late.join().unwrap();
+    let reports = rig.reports();
+    let last = reports.iter().rposition(|report| matches!(report, Report::Frame(_))).unwrap();
+    let people: Vec<_> = reports
+        .iter()
+        .enumerate()
+        .filter_map(|(index, report)| if let Report::Person(person) = report { Some((index, person)) } else { None })
+        .collect();
+    assert_eq!(people.len(), 1, "{reports:?}");
+    assert!(people[0].0 > last);
+    assert_eq!(people[0].1.person.state, MaskState::Mask);
+    assert_eq!(people[0].1.person.frames, 4);
+    assert_eq!(people[0].1.camera, "gate");
+    let mut seen_end = false;
+    while let Some(event) = rig.harness.try_pull_event() {
+        seen_end |= event.type_() == gst::EventType::Eos;
+    }
+    assert!(seen_end);
+}
+
+#[test]
+fn live_frames_do_not_wait_for_a_slow_engine() {
+    init();
+    let (brake, pedal) = brake();
+    let _engine = engine_with("slow", brake);
+    let mut rig = rig("slow", |element| element.set_property("analyze-fps", 0.0));
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    // The engine stands still; were a frame to wait for it, this would hang.
+    for turn in 0..100 {
+        let out = rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, turn * 40)).unwrap();
+        let meta = FaceMeta::get(&out).unwrap();
+        assert!(meta.faces().is_empty() && !meta.analyzed());
+    }
+    let dropped = rig.reports().len();
+    // One runs, one waits.
+    assert_eq!(dropped, 98);
+    drop(pedal);
+    assert!(rig.harness.push_event(gst::event::Eos::new()));
+    let analysed = rig.reports().into_iter().filter(|report| matches!(report, Report::Frame(_))).count();
+    assert_eq!(analysed, 2);
+    assert!(MOST_IN_FLIGHT >= 2);
+}
+
+#[test]
+fn results_reach_later_frames_and_grow_stale() {
+    init();
+    let _engine = engine("later");
+    let mut rig = rig("later", |element| {
+        element.set_property("analyze-fps", 0.0);
+        element.set_property("track", false);
+    });
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    let first = rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, 0)).unwrap();
+    assert!(!FaceMeta::get(&first).unwrap().analyzed());
+    assert!(matches!(rig.report(), Report::Frame(_)));
+    let second = rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, 40)).unwrap();
+    assert_eq!(faces(&second), [(1, "mask")]);
+    assert!(FaceMeta::get(&second).unwrap().analyzed());
+    assert!(matches!(rig.report(), Report::Frame(_)));
+    let much_later = rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, 60_000)).unwrap();
+    assert!(faces(&much_later).is_empty());
+    assert!(!FaceMeta::get(&much_later).unwrap().analyzed());
+}
+
+#[test]
+fn flush_ends_tracks_and_makes_results_stale() {
+    init();
+    let (brake, pedal) = brake();
+    let _engine = engine_with("flush", brake);
+    let mut rig = rig("flush", |element| element.set_property("analyze-fps", 0.0));
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    for turn in 0..4 {
+        rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, turn * 200)).unwrap();
+        pedal.began.recv_timeout(SOON).unwrap();
+        if turn < 3 {
+            pedal.go.send(()).unwrap();
+            while !matches!(rig.report(), Report::Frame(_)) {}
+        }
+    }
+    assert!(rig.harness.push_event(gst::event::FlushStart::new()));
+    assert!(rig.harness.push_event(gst::event::FlushStop::new(true)));
+    pedal.go.send(()).unwrap();
+    let (mut person, mut flushed) = (false, false);
+    while !(person && flushed) {
+        match rig.report() {
+            Report::Person(report) => person = report.person.frames == 3,
+            Report::Drop(report) => flushed = report.reason == "flushed",
+            Report::Frame(frame) => panic!("stale: {frame:?}"),
+        }
+    }
+    // A new life after the flush.
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    assert!(rig.harness.push_event(gst::event::Segment::new(&segment)));
+    let out = rig.harness.push_and_pull(halves(&info, DARK, BRIGHT, 0)).unwrap();
+    assert!(faces(&out).is_empty());
+    drop(pedal);
+    assert!(rig.harness.push_event(gst::event::Eos::new()));
+    assert!(matches!(rig.report(), Report::Frame(frame) if frame.raw.len() == 1));
+}
+
+#[test]
+fn flush_frees_a_frame_that_waits_in_sync_mode() {
+    init();
+    let (brake, pedal) = brake();
+    let _engine = engine_with("unlock", brake);
+    let rig = rig("unlock", exact);
+    let Rig { mut harness, element, bus } = rig;
+    let info = info(VideoFormat::I420, 64, 48);
+    harness.set_src_caps(info.to_caps().unwrap());
+    let sink = element.static_pad("sink").unwrap();
+    let flusher = thread::spawn(move || {
+        pedal.began.recv_timeout(SOON).unwrap();
+        sink.send_event(gst::event::FlushStart::new());
+        pedal
+    });
+    assert_eq!(harness.push(halves(&info, BRIGHT, DARK, 0)), Err(gst::FlowError::Flushing));
+    drop(flusher.join().unwrap());
+    drop(bus);
+}
+
+#[test]
+fn stopping_frees_a_frame_that_waits_in_sync_mode() {
+    init();
+    let (brake, pedal) = brake();
+    let _engine = engine_with("stop", brake);
+    let pipeline = gst::parse::launch(
+        "videotestsrc ! video/x-raw,format=I420 ! maskinfer engine=stop sync=true analyze-fps=0 ! fakesink",
+    )
+    .unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    pedal.began.recv_timeout(SOON).unwrap();
+    // The engine stands still; were the frame to keep waiting, this would hang.
+    pipeline.set_state(gst::State::Null).unwrap();
+    drop(pedal);
+}
+
+#[test]
+fn gaps_and_unrelated_events_pass() {
+    init();
+    let _engine = engine("gap");
+    let mut rig = rig("gap", exact);
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, 0)).unwrap();
+    while rig.harness.try_pull_event().is_some() {}
+    let gap = gst::event::Gap::builder(gst::ClockTime::from_mseconds(40)).duration(gst::ClockTime::SECOND).build();
+    assert!(rig.harness.push_event(gap));
+    assert_eq!(rig.harness.pull_event().unwrap().type_(), gst::EventType::Gap);
+    let out = rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, 1040)).unwrap();
+    assert_eq!(faces(&out), [(1, "mask")]);
+}
+
+#[test]
+fn no_buffer_is_kept() {
+    init();
+    let _engine = engine("leak");
+    for sync in [true, false] {
+        let mut rig = rig("leak", |element| {
+            element.set_property("sync", sync);
+            element.set_property("analyze-fps", 0.0);
+        });
+        let info = info(VideoFormat::I420, 64, 48);
+        rig.harness.set_src_caps(info.to_caps().unwrap());
+        let mut memories = Vec::new();
+        for turn in 0..20 {
+            let buffer = halves(&info, BRIGHT, DARK, turn * 40);
+            memories.push(buffer.downgrade());
+            drop(rig.harness.push_and_pull(buffer).unwrap());
+        }
+        assert!(rig.harness.push_event(gst::event::Eos::new()));
+        assert!(memories.iter().all(|memory| memory.upgrade().is_none()), "sync {sync}");
+    }
+}
+
+#[test]
+fn a_shared_buffer_is_not_changed() {
+    init();
+    let _engine = engine("shared");
+    let mut rig = rig("shared", exact);
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    let buffer = halves(&info, BRIGHT, DARK, 0);
+    let out = rig.harness.push_and_pull(buffer.clone()).unwrap();
+    assert!(FaceMeta::get(&buffer).is_none());
+    assert_eq!(faces(&out).len(), 1);
+    // The pixels are the same memory.
+    assert_eq!(out.peek_memory(0).as_ptr(), buffer.peek_memory(0).as_ptr());
+}
+
+#[test]
+fn an_engine_that_does_not_start_is_an_error_with_a_hint() {
+    init();
+    let pipeline = gst::parse::launch(
+        "videotestsrc ! video/x-raw,format=I420 ! maskinfer engine=none camera=north models-dir=nowhere ! fakesink",
+    )
+    .unwrap();
+    let bus = pipeline.bus().unwrap();
+    assert!(pipeline.set_state(gst::State::Playing).is_err());
+    let message = bus.timed_pop_filtered(gst::ClockTime::try_from(SOON).unwrap(), &[gst::MessageType::Error]).unwrap();
+    let gst::MessageView::Error(error) = message.view() else { unreachable!() };
+    let text = error.error().to_string();
+    assert!(text.contains("camera north") && text.contains("nowhere") && text.contains("hint"), "{text}");
+    pipeline.set_state(gst::State::Null).unwrap();
+}
+
+#[test]
+fn a_wrong_provider_is_an_error_that_names_the_right_ones() {
+    init();
+    let element = gst::ElementFactory::make("maskinfer")
+        .property("engine", "odd")
+        .property("provider", "abacus")
+        .build()
+        .unwrap();
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    assert!(element.set_state(gst::State::Paused).is_err());
+    let text = bus.iter().map(|message| format!("{message:?}")).collect::<String>();
+    assert!(text.contains("abacus") && text.contains("openvino"), "{text}");
+    element.set_state(gst::State::Null).unwrap();
+}
+
+#[test]
+fn one_pipeline_of_two_cameras_shares_an_engine_started_by_name() {
+    init();
+    let models = models();
+    let branch = |camera: &str| {
+        format!(
+            "videotestsrc num-buffers=20 pattern=white ! video/x-raw,format=I420,width=64,height=48 \
+             ! maskinfer engine=common camera={camera} models-dir={} detector=sides classifier= provider=cpu sync=true \
+             analyze-fps=0 ! fakesink ",
+            models.display()
+        )
+    };
+    let pipeline = gst::parse::launch(&(branch("a") + &branch("b"))).unwrap();
+    let bus = pipeline.bus().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let mut frames = [0, 0];
+    loop {
+        let message = bus.timed_pop(gst::ClockTime::try_from(SOON).unwrap()).unwrap();
+        match message.view() {
+            gst::MessageView::Eos(_) => break,
+            gst::MessageView::Error(error) => panic!("{error:?}"),
+            _ => (),
+        }
+        if let Some(Report::Frame(frame)) = gstmaskwatch::report::from_message(&message) {
+            frames[usize::from(frame.camera == "b")] += 1;
+            assert_eq!(frame.raw.len(), 2);
+        }
+    }
+    assert_eq!(frames, [20, 20]);
+    pipeline.set_state(gst::State::Null).unwrap();
+}

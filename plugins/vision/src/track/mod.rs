@@ -19,8 +19,14 @@ use self::entry::Track;
 use crate::face::{ClassifiedFace, Detection, FaceView};
 use crate::geometry::Rect;
 
-/// Price of a track or a detection that stays alone, against which a match is weighed.
-const ALONE: f32 = 30.0;
+/// Price of a track that stays alone, at one analysis per second. A match must be likelier than that one face has gone
+/// and another has come: with a face in five leaving per second, and one in 250 places of a face's size taken anew, twice
+/// the logarithm of the ratio of likelihoods is 21.
+const ALONE: f32 = 21.0;
+/// Added to it per e-fold of the rate of analysis: coming and going in one interval each become rarer in proportion.
+const ALONE_PER_RATE: f32 = 4.0;
+/// A match may change the face's height by this factor against the prediction.
+const SIZE_RATIO: f32 = 1.5;
 /// Share of the gate that is open to weak detections.
 const WEAK_GATE: f32 = 0.5;
 /// A strong detection that overlaps a matched one this much is the same face found twice.
@@ -193,7 +199,9 @@ impl Tracker {
                     .map(|&index| self.cost(time, &self.tracks[track], &predicted, &found[index].rect, gate)),
             );
         }
-        let answer = assign::assign(&costs, free.len(), candidates.len(), ALONE);
+        let interval = self.interval().as_secs_f32().clamp(0.01, 5.0);
+        let alone = ALONE - ALONE_PER_RATE * interval.ln();
+        let answer = assign::assign(&costs, free.len(), candidates.len(), alone);
         for (&track, column) in free.iter().zip(answer) {
             owner[track] = column.map(|column| candidates[column]);
         }
@@ -204,8 +212,12 @@ impl Tracker {
         let distance = track.motion.distance(rect);
         let overlaps = predicted.iou(rect) >= self.config.min_iou;
         let unseen = time.saturating_sub(track.last_seen).as_secs_f32();
-        let reach = (1.0 + self.config.max_speed * unseen).min(self.config.max_reach);
-        if !overlaps && (distance > gate || sizes_apart(predicted, rect) > reach) {
+        let interval = self.interval().as_secs_f32();
+        let reach = 1.0 + self.config.max_speed * unseen.min(interval) + 0.7 * (unseen - interval).max(0.0);
+        let reach = reach.min(self.config.max_reach);
+        let ratio = rect.h.max(f32::MIN_POSITIVE) / predicted.h;
+        let alike = (1.0 / SIZE_RATIO..=SIZE_RATIO).contains(&ratio);
+        if !overlaps && (distance > gate || !alike || sizes_apart(predicted, rect) > reach) {
             return assign::FORBIDDEN;
         }
         distance.min(gate) + track.motion.vagueness()
@@ -248,7 +260,9 @@ impl Tracker {
         let (finished, config) = (&mut self.finished, &self.config);
         self.tracks.retain(|track| {
             let unseen = time.saturating_sub(track.last_seen);
-            let keep = unseen <= if track.confirmed { memory } else { tentative };
+            let (x, y) = track.motion.rect().center();
+            let inside = (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y);
+            let keep = unseen <= if track.confirmed && inside { memory } else { tentative };
             if !keep && track.confirmed {
                 answer.ended.push(track.id);
                 finished.extend(track.count_ended(config));

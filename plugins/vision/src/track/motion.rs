@@ -10,13 +10,15 @@ use crate::geometry::Rect;
 const BOX_NOISE: f32 = 0.07;
 /// Spread of the velocity of a face just found, in its own widths or heights per second. A face some 0.2 m high whose
 /// owner walks 1.4 m/s across the picture makes 7; most people come towards the camera and make far less.
-const VELOCITY_SPREAD: f32 = 3.0;
+const VELOCITY_SPREAD: f32 = 1.8;
+/// The same upwards and downwards, where a face moves as its owner comes nearer.
+const RISE_SPREAD: f32 = 0.8;
 /// Spread of the rate at which a new face grows or shrinks, relative to its size per second.
 const GROWTH_SPREAD: f32 = 0.4;
 /// Random acceleration of the centre, in sizes per second to the power 1.5 (white noise acceleration).
-const ACCELERATION: f32 = 3.0;
+const ACCELERATION: f32 = 0.8;
 /// The same of the size.
-const GROWTH_ACCELERATION: f32 = 0.5;
+const GROWTH_ACCELERATION: f32 = 0.15;
 
 /// One coordinate: position, velocity and their covariance.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,7 +86,7 @@ impl Motion {
         let ((cx, cy), (w, h)) = (rect.center(), size(rect));
         Self {
             x: Axis::new(cx, BOX_NOISE * w, VELOCITY_SPREAD * w),
-            y: Axis::new(cy, BOX_NOISE * h, VELOCITY_SPREAD * h),
+            y: Axis::new(cy, BOX_NOISE * h, RISE_SPREAD * h),
             w: Axis::new(w, BOX_NOISE * w, GROWTH_SPREAD * w),
             h: Axis::new(h, BOX_NOISE * h, GROWTH_SPREAD * h),
         }

@@ -85,7 +85,7 @@ pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) 
         }
         None
     });
-    watch_decoder(&uri, &outlets.watch);
+    watch_inside(&uri, &outlets.watch);
     Ok(Source { pipeline, endless })
 }
 
@@ -148,11 +148,15 @@ fn count_frames(filter: &gst::Element, outlets: &Outlets) {
     });
 }
 
-/// Notes when encoded data reaches a video decoder, and holds its threads down.
-fn watch_decoder(uri: &gst::Element, watch: &Arc<Watch>) {
+/// Notes when encoded data reaches a video decoder, holds its threads down, and tells the demultiplexer of Motion JPEG
+/// that there is one stream: else its first picture waits for megabytes of others.
+fn watch_inside(uri: &gst::Element, watch: &Arc<Watch>) {
     let Some(bin) = uri.downcast_ref::<gst::Bin>() else { return };
     let watch = Arc::clone(watch);
     bin.connect_deep_element_added(move |_, _, element| {
+        if element.find_property("single-stream").is_some() {
+            element.set_property("single-stream", true);
+        }
         let class = element.metadata("klass").unwrap_or_default();
         if !(class.contains("Decoder") && class.contains("Video")) {
             return;
@@ -178,7 +182,6 @@ fn configure(source: &gst::Element, plan: &CameraPlan) {
         "souphttpsrc" => {
             source.set_property("timeout", HTTP_TIMEOUT_S);
             source.set_property("do-timestamp", true);
-            source.set_property("is-live", true);
             source.set_property("user-agent", concat!("maskwatch/", env!("CARGO_PKG_VERSION")));
             source.set_property("ssl-strict", !plan.insecure_tls);
             if let Some(credentials) = &plan.credentials {

@@ -66,7 +66,9 @@ impl Rig {
     #[track_caller]
     pub fn wait_up(&self) {
         let before = self.hub.published();
-        wait_until("the camera gives frames", Duration::from_secs(30), || {
+        let end = Instant::now() + Duration::from_secs(30);
+        wait_until("the camera gives frames", Duration::from_secs(60), || {
+            assert!(Instant::now() < end, "no frames: {:?}", self.camera.status().view());
             self.camera.status().state() == CameraState::Up && self.hub.published() >= before + SOME
         });
     }

@@ -85,9 +85,12 @@ pub struct DemoArgs {
     /// Stop by itself after so many seconds
     #[arg(long, value_name = "N")]
     pub seconds: Option<u64>,
-    /// Folder for the generated scenes
-    #[arg(long, value_name = "DIR", default_value = ".fetched/demo")]
-    pub scenes: PathBuf,
+    /// Folder of the portrait and of the clips made from it [default: .fetched/demo]
+    #[arg(long, value_name = "DIR")]
+    pub scenes: Option<PathBuf>,
+    /// Only make the clips
+    #[arg(long)]
+    pub prepare: bool,
 }
 
 /// Which models, and where they run; for the commands without a configuration.

@@ -1,0 +1,81 @@
+//! `maskwatch demo`: simulated cameras, real RTSP on the loopback interface, through everything that `run` runs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::cli::DemoArgs;
+use crate::config::plan::{CameraPlan, InferencePlan, ListenPlan, Plan};
+use crate::config::secret::CameraUrl;
+use crate::demo;
+use crate::service::{self, Service};
+use crate::shutdown::Shutdown;
+use crate::sim;
+
+/// Runs until a signal, or as long as `--seconds` says.
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::on_signals()?;
+    service::start_media()?;
+    let folder = args.scenes.clone().unwrap_or_else(find_folder);
+    let cameras = demo::cameras(&folder, |count| {
+        let text = format!("Making {count} clips in {}; this is done once and takes some seconds …\n", folder.display());
+        // Only a courtesy: nothing is lost when nobody reads it.
+        let _ = super::print(&text);
+    })?;
+    if args.prepare {
+        super::print(&format!("The clips are in {}\n", folder.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let clips: Vec<PathBuf> = cameras.iter().map(|camera| camera.clip.clone()).collect();
+    let simulated = sim::Server::start_files(&sim::Options::local(), &clips).context("the simulated cameras")?;
+    let service = Service::start(plan(args, &cameras, &simulated)?)?;
+    super::print(&greeting(&service, &simulated))?;
+    match args.seconds {
+        Some(seconds) => drop(shutdown.wait_timeout(Duration::from_secs(seconds))),
+        None => shutdown.wait(),
+    }
+    service.stop();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration that a user would write for these cameras.
+fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> anyhow::Result<Plan> {
+    let camera = |(index, camera): (usize, &demo::Camera)| {
+        let url = simulated.url(index);
+        let url = CameraUrl::parse(&url).map_err(|problem| anyhow::anyhow!("{url}: {problem:?}"))?;
+        Ok(CameraPlan::new(camera.name, url))
+    };
+    Ok(Plan {
+        http: ListenPlan { listen: args.http, auth: None },
+        rtsp: ListenPlan { listen: args.rtsp, auth: None },
+        inference: InferencePlan::default(),
+        cameras: cameras.iter().enumerate().map(camera).collect::<anyhow::Result<_>>()?,
+    })
+}
+
+fn greeting(service: &Service, simulated: &sim::Server) -> String {
+    let rtsp = service.rtsp_address();
+    format!(
+        "Maskwatch watches {count} simulated cameras at rtsp://{sim}/cam0 …\n\n{directions}\
+         or        ffplay -rtsp_transport tcp rtsp://{rtsp}/mosaic   (the VLC of Debian and Ubuntu is built without RTSP)\n\
+         Stop      Ctrl-C\n",
+        count = simulated.cameras().len(),
+        sim = simulated.address(),
+        directions = service.directions(),
+    )
+}
+
+/// The folder with the portrait: in the working folder, in the checkout that the program was built in, or where the
+/// container image has it.
+fn find_folder() -> PathBuf {
+    let usual = Path::new(".fetched").join("demo");
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.ancestors().skip(1).take(4).map(|folder| folder.join(&usual));
+    std::iter::once(usual.clone())
+        .chain(beside)
+        .chain([PathBuf::from("/usr/share/maskwatch/demo")])
+        .find(|folder| folder.is_dir())
+        .unwrap_or(usual)
+}

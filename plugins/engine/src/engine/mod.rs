@@ -111,12 +111,15 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.shared.board.stop();
+        // The last reference may be dropped by a subject on an engine thread, which can wait neither for itself nor for
+        // the other one, whose end depends on it. They end by themselves.
+        let here = thread::current().id();
+        if self.threads.iter().any(|handle| handle.thread().id() == here) {
+            return;
+        }
         for handle in self.threads.drain(..) {
-            // The last reference may be dropped by a subject on an engine thread, which cannot wait for itself.
-            if handle.thread().id() != thread::current().id()
-                && let Err(panic) = handle.join()
-            {
-                tracing::error!(?panic, "an engine thread died");
+            if handle.join().is_err() {
+                tracing::error!("an engine thread died; hint: please report the panic logged before");
             }
         }
     }

@@ -91,6 +91,9 @@ const UNKNOWN_INTERVAL_ACTIVE: Duration = Duration::from_secs(1);
 /// Weight of the newest interval in a camera's measured frame interval (an exponential moving average).
 const INTERVAL_GAIN: f64 = 0.25;
 
+/// The credit that one frame costs. Large, so that rounding down a share does not matter.
+const FRAME_CREDIT: i64 = 1 << 24;
+
 /// What the policy knows of one camera.
 #[derive(Clone, Debug)]
 struct Slot {
@@ -102,8 +105,8 @@ struct Slot {
     last_arrival: Option<Duration>,
     /// Measured time between frames.
     interval: Option<Duration>,
-    /// Deficit round robin: credit saved up, always less than the price of one frame.
-    deficit: u64,
+    /// Share of the executor still owed to it (negative: had in advance), in parts of [`FRAME_CREDIT`].
+    credit: i64,
     /// The waiting frame is to leave under [`BatchReason::Flush`].
     flush: bool,
 }
@@ -137,15 +140,13 @@ impl Slot {
 pub struct BatchPolicy {
     config: BatchConfig,
     slots: BTreeMap<u64, Slot>,
-    /// The camera served last by the round robin: the next round begins after it.
-    cursor: Option<u64>,
 }
 
 impl BatchPolicy {
     /// A policy without cameras.
     pub fn new(config: BatchConfig) -> Self {
         let config = BatchConfig { max_batch: config.max_batch.max(1), ..config };
-        Self { config, slots: BTreeMap::new(), cursor: None }
+        Self { config, slots: BTreeMap::new() }
     }
 
     /// Adds a camera, or changes the weight of one that is there. A weight of 0 counts as 1.
@@ -156,7 +157,7 @@ impl BatchPolicy {
             waiting_since: None,
             last_arrival: None,
             interval: None,
-            deficit: 0,
+            credit: 0,
             flush: false,
         });
     }
@@ -243,7 +244,7 @@ impl BatchPolicy {
     }
 
     /// The cameras of the next batch: flushed ones first, then overdue ones, then the rest. Where a rank does not fit
-    /// whole, deficit round robin shares the room by weight.
+    /// whole, the room is shared by weight.
     fn choose(&mut self, now: Duration) -> Vec<u64> {
         let mut ranks: [Vec<u64>; 3] = Default::default();
         for (&camera, slot) in &self.slots {
@@ -258,38 +259,51 @@ impl BatchPolicy {
             if rank.len() <= room {
                 chosen.extend(rank);
             } else {
-                self.round_robin(rank, room, &mut chosen);
+                self.share(rank, room, &mut chosen);
             }
         }
         chosen
     }
 
-    /// Deficit round robin (Shreedhar and Varghese, 1995) over `waiting`, which are more than `room`.
+    /// Fills `room` from `waiting`, which are more, in proportion to their weights.
     ///
-    /// A visit earns a camera its weight, a frame costs the greatest weight. So a camera is passed over fewer than
-    /// `greatest weight / own weight` times in a row, which bounds its wait. Unlike there, credit outlives an empty
-    /// queue: with one frame per camera the queue is empty after every service, and the credit is less than a frame.
-    fn round_robin(&mut self, mut waiting: Vec<u64>, room: usize, chosen: &mut Vec<u64>) {
-        let price = self.slots.values().map(|slot| slot.weight).max().unwrap_or(1);
-        let wanted = chosen.len() + room;
-        let after_cursor = waiting.partition_point(|&camera| self.cursor.is_some_and(|cursor| camera <= cursor));
-        waiting.rotate_left(after_cursor);
-        while chosen.len() < wanted {
-            waiting.retain(|&camera| {
-                let Some(slot) = self.slots.get_mut(&camera) else { return false };
-                if chosen.len() >= wanted {
-                    return true;
+    /// Each batch a camera earns its share of the room, and being served costs one frame; those with most credit are
+    /// served. Earnings and costs of a batch are equal, so credit neither grows nor falls over time, shares follow the
+    /// weights and nobody waits for ever. This is deficit round robin (Shreedhar and Varghese, 1995) for batches: there,
+    /// a queue may be served several times in a row, here a camera has one frame, and rounds that end within a batch
+    /// would cost heavy cameras a part of their share. A camera whose share is a whole frame is always served.
+    fn share(&mut self, mut waiting: Vec<u64>, mut room: usize, chosen: &mut Vec<u64>) {
+        let weight = |camera: &u64| self.slots.get(camera).map_or(1, |slot| slot.weight);
+        waiting.sort_by_key(|camera| std::cmp::Reverse(weight(camera)));
+        let mut total: u64 = waiting.iter().map(weight).sum();
+        let sure = waiting
+            .iter()
+            .take_while(|camera| {
+                let weight = weight(camera);
+                let sure = room > 0 && weight.saturating_mul(room as u64) >= total;
+                if sure {
+                    room -= 1;
+                    total -= weight;
                 }
-                self.cursor = Some(camera);
-                // A price that has fallen since must not leave credit for two frames.
-                slot.deficit = slot.deficit.min(price - 1) + slot.weight;
-                if slot.deficit < price {
-                    return true;
-                }
-                slot.deficit -= price;
-                chosen.push(camera);
-                false
-            });
+                sure
+            })
+            .count();
+        let mut contested = waiting.split_off(sure);
+        chosen.extend(waiting);
+        for camera in &contested {
+            if let Some(slot) = self.slots.get_mut(camera) {
+                let share =
+                    (u128::from(slot.weight) * room as u128 * FRAME_CREDIT as u128 / u128::from(total.max(1))) as i64;
+                slot.credit = (slot.credit + share).clamp(-2 * FRAME_CREDIT, 2 * FRAME_CREDIT);
+            }
+        }
+        let rank = |camera: &u64| self.slots.get(camera).map(|s| (std::cmp::Reverse(s.credit), s.waiting_since));
+        contested.sort_by_key(|camera| (rank(camera), *camera));
+        for camera in contested.into_iter().take(room) {
+            if let Some(slot) = self.slots.get_mut(&camera) {
+                slot.credit -= FRAME_CREDIT;
+            }
+            chosen.push(camera);
         }
     }
 }

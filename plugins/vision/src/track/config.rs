@@ -18,7 +18,7 @@ pub struct TrackerConfig {
     /// Detections of a track before it is shown and counted.
     pub confirm_hits: u32,
     /// In the first frame of a stream, and where analyses are `slow_interval` or more apart, one detection of at least
-    /// this score confirms.
+    /// this score is enough to be shown.
     pub sure_score: f32,
     /// See `sure_score`.
     pub slow_interval: Duration,

@@ -106,14 +106,19 @@ impl Track {
     pub(super) fn count_decided(&mut self, now: Duration, config: &TrackerConfig) -> Option<Person> {
         let person = self.person(config);
         let stands = now.saturating_sub(self.state_since) >= config.decided_for;
-        let due = self.confirmed && !self.counted && person.state != MaskState::Unknown && stands;
+        let due = self.is_countable(config) && !self.counted && person.state != MaskState::Unknown && stands;
         self.counted |= due;
         due.then_some(person)
     }
 
     /// The person, if it is still to be counted as the track ends.
     pub(super) fn count_ended(&self, config: &TrackerConfig) -> Option<Person> {
-        (self.confirmed && !self.counted).then(|| self.person(config))
+        (self.is_countable(config) && !self.counted).then(|| self.person(config))
+    }
+
+    /// A track that was shown at once is not yet a person: one detection may be a broken piece of another track.
+    fn is_countable(&self, config: &TrackerConfig) -> bool {
+        self.confirmed && self.hits >= config.confirm_hits
     }
 
     /// The person, if its state is another than was announced last. Marks it as announced.

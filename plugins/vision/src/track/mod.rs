@@ -116,10 +116,7 @@ impl Tracker {
             .iter()
             .filter(|track| track.confirmed && time.saturating_sub(track.last_seen) <= show)
             .map(|track| track.view(ahead, &self.config))
-            .filter(|view| {
-                let (x, y) = view.rect.center();
-                (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y)
-            })
+            .filter(|view| is_inside(&view.rect))
             .collect()
     }
 
@@ -260,9 +257,13 @@ impl Tracker {
         let (finished, config) = (&mut self.finished, &self.config);
         self.tracks.retain(|track| {
             let unseen = time.saturating_sub(track.last_seen);
-            let (x, y) = track.motion.rect().center();
-            let inside = (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y);
-            let keep = unseen <= if track.confirmed && inside { memory } else { tentative };
+            let keep = unseen
+                <= match (track.confirmed, is_inside(&track.motion.rect())) {
+                    (true, true) => memory,
+                    // Who has walked out does not come back as somebody who walks in at the same place.
+                    (true, false) => interval.mul_f32(1.5),
+                    (false, _) => tentative,
+                };
             if !keep && track.confirmed {
                 answer.ended.push(track.id);
                 finished.extend(track.count_ended(config));
@@ -279,4 +280,10 @@ fn sizes_apart(a: &Rect, b: &Rect) -> f32 {
     let ((ax, ay), (bx, by)) = (a.center(), b.center());
     let (w, h) = (a.w.max(f32::MIN_POSITIVE), a.h.max(f32::MIN_POSITIVE));
     ((bx - ax) / w).hypot((by - ay) / h)
+}
+
+/// Whether a box's centre is in the picture.
+fn is_inside(rect: &Rect) -> bool {
+    let (x, y) = rect.center();
+    (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y)
 }

@@ -10,7 +10,7 @@ use crate::geometry::Rect;
 const BOX_NOISE: f32 = 0.07;
 /// Spread of the velocity of a face just found, in its own widths or heights per second. A face some 0.2 m high whose
 /// owner walks 1.4 m/s across the picture makes 7; most people come towards the camera and make far less.
-const VELOCITY_SPREAD: f32 = 1.8;
+const VELOCITY_SPREAD: f32 = 2.5;
 /// The same upwards and downwards, where a face moves as its owner comes nearer.
 const RISE_SPREAD: f32 = 0.8;
 /// Spread of the rate at which a new face grows or shrinks, relative to its size per second.

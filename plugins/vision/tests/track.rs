@@ -1,0 +1,336 @@
+//! The tracker: cases, and properties under random detections.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use maskwatch_vision::face::{ClassifiedFace, Detection, MaskState, StateScores};
+use maskwatch_vision::geometry::Rect;
+use maskwatch_vision::track::{Association, Person, Tracker, TrackerConfig};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn at(x: f32, score: f32) -> Detection {
+    Detection { rect: Rect::new(x, 0.4, 0.05, 0.1), score, states: None }
+}
+
+const BARE: StateScores = StateScores { mask: 0.02, incorrect: 0.02, no_mask: 0.96 };
+
+/// Associates a frame and gives evidence where it is asked for. Faces are 100 pixels high per tenth of the picture.
+fn step(tracker: &mut Tracker, time: Duration, found: &[Detection]) -> Association {
+    let association = tracker.associate(time, found);
+    for (detection, link) in found.iter().zip(&association.links) {
+        let Some(track) = link.track else { continue };
+        let states = link.classify.then_some(BARE);
+        let state = states.map_or(MaskState::Unknown, |states| states.best().0);
+        let face = ClassifiedFace { detection: *detection, states, state };
+        tracker.evidence(time, track, &face, detection.rect.h * 1000.0);
+    }
+    association
+}
+
+fn tracks(association: &Association) -> Vec<Option<u64>> {
+    association.links.iter().map(|link| link.track).collect()
+}
+
+#[test]
+fn a_face_keeps_its_number_at_every_rate() {
+    for millis in [40, 100, 200, 500, 1000] {
+        let mut tracker = Tracker::default();
+        for n in 0..20 {
+            // A fifth of a face per second and more: by a whole picture in no case.
+            let x = 0.1 + 0.03 * (n * millis) as f32 / 1000.0;
+            assert_eq!(tracks(&step(&mut tracker, ms(n * millis), &[at(x, 0.9)])), [Some(1)], "{millis} ms, frame {n}");
+        }
+    }
+}
+
+#[test]
+fn a_walking_face_at_one_frame_per_second_does_not_overlap_and_is_followed() {
+    let mut tracker = Tracker::default();
+    for n in 0..6u64 {
+        // Two and a half faces per second.
+        let association = step(&mut tracker, ms(n * 1000), &[at(0.1 + 0.125 * n as f32, 0.9)]);
+        assert_eq!(tracks(&association), [Some(1)], "frame {n}");
+    }
+    tracker.end_all();
+    let people = tracker.take_decided();
+    assert_eq!(people.len(), 1);
+    assert_eq!((people[0].state, people[0].frames), (MaskState::NoMask, 6));
+}
+
+#[test]
+fn followers_are_not_mistaken_for_those_they_follow() {
+    // At the next analysis the second stands where the first stood.
+    let mut tracker = Tracker::default();
+    for n in 0..8u64 {
+        let x = 0.1 + 0.07 * n as f32;
+        let association = step(&mut tracker, ms(n * 1000), &[at(x, 0.9), at(x + 0.07, 0.9)]);
+        assert_eq!(tracks(&association), [Some(1), Some(2)], "frame {n}");
+    }
+}
+
+#[test]
+fn two_who_cross_keep_their_numbers() {
+    let mut tracker = Tracker::default();
+    for n in 0..50u64 {
+        let (a, b) = (0.2 + 0.012 * n as f32, 0.8 - 0.012 * n as f32);
+        // The one behind is hidden while they overlap.
+        let both = [at(a, 0.9), at(b, 0.9)];
+        let found = if (a - b).abs() < 0.04 { &both[..1] } else { &both[..] };
+        let links = tracks(&step(&mut tracker, ms(n * 100), found));
+        assert_eq!(links[0], Some(1), "frame {n}");
+        assert!(links.get(1).is_none_or(|link| *link == Some(2)), "frame {n}");
+    }
+}
+
+#[test]
+fn weak_detections_prolong_but_never_begin() {
+    let mut tracker = Tracker::default();
+    assert_eq!(tracks(&step(&mut tracker, ms(0), &[at(0.5, 0.4)])), [None]);
+    step(&mut tracker, ms(200), &[at(0.5, 0.9)]);
+    step(&mut tracker, ms(400), &[at(0.5, 0.9)]);
+    assert_eq!(tracks(&step(&mut tracker, ms(600), &[at(0.5, 0.4)])), [Some(1)]);
+    assert_eq!(tracks(&step(&mut tracker, ms(800), &[at(0.5, 0.1)])), [None]);
+}
+
+#[test]
+fn a_short_occlusion_is_bridged_and_a_long_one_ends() {
+    let mut tracker = Tracker::default();
+    (0..5).for_each(|n| _ = step(&mut tracker, ms(n * 200), &[at(0.5, 0.9)]));
+    (5..12).for_each(|n| assert_eq!(step(&mut tracker, ms(n * 200), &[]).lost, [1]));
+    assert_eq!(tracks(&step(&mut tracker, ms(2400), &[at(0.5, 0.9)])), [Some(1)]);
+    let ended: Vec<u64> = (13..30).flat_map(|n| step(&mut tracker, ms(n * 200), &[]).ended).collect();
+    assert_eq!(ended, [1]);
+    assert_eq!(tracks(&step(&mut tracker, ms(6000), &[at(0.5, 0.9)])), [Some(2)]);
+}
+
+#[test]
+fn jumps_of_time_end_everything_once() {
+    for jump in [0, 400, 20_000] {
+        let mut tracker = Tracker::default();
+        (5..10).for_each(|n| _ = step(&mut tracker, ms(n * 200), &[at(0.5, 0.9)]));
+        let association = step(&mut tracker, ms(jump), &[at(0.5, 0.9)]);
+        assert!(association.jumped, "{jump}");
+        assert_eq!((association.ended, association.links[0].track), (vec![1], Some(2)));
+        assert_eq!(tracker.take_decided().len(), 1);
+        assert_eq!(tracker.take_decided(), []);
+    }
+}
+
+#[test]
+fn a_picture_that_never_changes_is_one_person() {
+    let mut tracker = Tracker::default();
+    let mut people = Vec::new();
+    let mut classified = 0;
+    for n in 0..5000u64 {
+        let association = step(&mut tracker, ms(n * 200), &[at(0.3, 0.95), at(0.6, 0.95)]);
+        classified += association.links.iter().filter(|link| link.classify).count();
+        people.extend(tracker.take_decided());
+    }
+    tracker.end_all();
+    people.extend(tracker.take_decided());
+    assert_eq!(people.len(), 2);
+    assert!(classified < 2 * 5000 / 9, "about every two seconds: {classified}");
+    assert!(people[0].last_seen <= ms(3000), "counted while it goes on");
+}
+
+#[test]
+fn a_face_without_mask_is_announced_within_half_a_second_at_five_frames_per_second() {
+    let mut tracker = Tracker::default();
+    let mut told = Vec::new();
+    for n in 0..20u64 {
+        step(&mut tracker, ms(n * 200), &[at(0.3 + 0.01 * n as f32, 0.9)]);
+        told.extend(tracker.take_verdicts().into_iter().map(|person| (n, person.state)));
+    }
+    assert_eq!(told, [(1, MaskState::NoMask)]);
+}
+
+#[test]
+fn classification_is_asked_for_when_it_pays() {
+    let mut tracker = Tracker::default();
+    let grown = |h: f32| Detection { rect: Rect::new(0.5, 0.4, h / 2.0, h), score: 0.9, states: None };
+    let asked = |tracker: &mut Tracker, millis, h| step(tracker, ms(millis), &[grown(h)]).links[0].classify;
+    assert!(asked(&mut tracker, 0, 0.10), "new");
+    assert!(asked(&mut tracker, 200, 0.10), "uncertain after one frame");
+    assert!(!asked(&mut tracker, 400, 0.10), "certain");
+    assert!(!asked(&mut tracker, 600, 0.12), "hardly bigger");
+    assert!(asked(&mut tracker, 800, 0.135), "bigger");
+    assert!(!asked(&mut tracker, 1000, 0.135), "as big as at its best");
+    assert!((6..15).any(|n| asked(&mut tracker, n * 200, 0.135)), "stale");
+}
+
+#[test]
+fn boxes_are_predicted_and_do_not_outlive_the_face() {
+    let mut tracker = Tracker::default();
+    for n in 0..10u64 {
+        step(&mut tracker, ms(n * 200), &[at(0.2 + 0.02 * n as f32, 0.9)]);
+    }
+    let now = tracker.view(ms(1800))[0].rect.x;
+    let later = tracker.view(ms(1920))[0].rect.x;
+    assert!((later - now - 0.012).abs() < 0.003, "a tenth of a picture per second: {now} {later}");
+    assert_eq!(tracker.view(ms(5000)), []);
+    // Gone from the picture: the box follows it out and is not drawn at the edge.
+    let mut leaving = Tracker::default();
+    (0..10u64).for_each(|n| _ = step(&mut leaving, ms(n * 200), &[at(0.52 + 0.05 * n as f32, 0.9)]));
+    assert_eq!(leaving.view(ms(1800)).len(), 1);
+    assert_eq!(leaving.view(ms(2000)), []);
+}
+
+#[test]
+fn one_detection_is_no_person() {
+    let mut tracker = Tracker::default();
+    step(&mut tracker, ms(0), &[at(0.5, 0.99)]);
+    assert_eq!(tracker.view(ms(0)).len(), 1, "shown at once in the first frame of a stream");
+    tracker.end_all();
+    assert_eq!(tracker.take_decided(), []);
+}
+
+#[test]
+fn a_person_without_usable_evidence_is_unknown_and_counted() {
+    let mut tracker = Tracker::default();
+    (0..5).for_each(|n| _ = tracker.associate(ms(n * 200), &[at(0.5, 0.9)]));
+    tracker.end_all();
+    let people = tracker.take_decided();
+    assert_eq!(people.iter().map(|p| (p.state, p.confidence)).collect::<Vec<_>>(), [(MaskState::Unknown, 0.0)]);
+}
+
+#[test]
+fn evidence_for_a_track_that_is_no_more_is_ignored() {
+    let mut tracker = Tracker::default();
+    let face = ClassifiedFace { detection: at(0.5, 0.9), states: Some(BARE), state: MaskState::NoMask };
+    tracker.evidence(ms(0), 7, &face, 100.0);
+    step(&mut tracker, ms(0), &[at(0.5, 0.9)]);
+    tracker.end_all();
+    tracker.evidence(ms(0), 1, &face, 100.0);
+    assert_eq!(tracker.view(ms(0)), []);
+}
+
+fn detection() -> impl Strategy<Value = Detection> {
+    let place = prop_oneof![20 => -0.2f32..1.2, 1 => Just(f32::NAN), 1 => Just(f32::INFINITY)];
+    // A few places and sizes, so that tracks come about.
+    let grid = (0u8..6, 0u8..4).prop_map(|(x, y)| (f32::from(x) * 0.15, f32::from(y) * 0.2, 0.05, 0.08));
+    let free = (place, -0.2f32..1.2, 0.0f32..0.4, 0.0f32..0.4);
+    let score = prop_oneof![10 => 0.0f32..=1.0, 10 => 0.85f32..=1.0, 1 => Just(f32::NAN)];
+    (prop_oneof![4 => grid, 1 => free], score).prop_map(|((x, y, w, h), score)| Detection {
+        rect: Rect { x, y, w, h },
+        score,
+        states: None,
+    })
+}
+
+/// Frames: milliseconds since the one before (negative: a jump back), detections, and whether all ends after it.
+fn stream() -> impl Strategy<Value = Vec<(i64, Vec<Detection>, bool)>> {
+    let gap = prop_oneof![20 => 0i64..400, 5 => 400i64..3000, 1 => 5000i64..9000, 1 => -3000i64..0];
+    let frame = (gap, prop::collection::vec(detection(), 0..8), prop::bool::weighted(0.03));
+    prop::collection::vec(frame, 0..120)
+}
+
+/// Everything a run hands out.
+#[derive(Debug, Default, PartialEq)]
+struct Run {
+    people: Vec<Person>,
+    associations: Vec<Association>,
+}
+
+fn run(stream: &[(i64, Vec<Detection>, bool)]) -> Run {
+    let mut tracker = Tracker::default();
+    let mut run = Run::default();
+    let mut now = 5000i64;
+    for (n, (gap, found, end)) in stream.iter().enumerate() {
+        now = (now + gap).max(0);
+        run.associations.push(step(&mut tracker, ms(now as u64), found));
+        // Not always asked in every frame.
+        if n % 3 != 0 {
+            run.people.extend(tracker.take_decided());
+        }
+        if *end {
+            tracker.end_all();
+        }
+    }
+    tracker.end_all();
+    run.people.extend(tracker.take_decided());
+    run
+}
+
+proptest! {
+    // An integration test has no place for regression files: a failing case is printed, to be made a test of its own.
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn each_person_is_counted_exactly_once(stream in stream()) {
+        let run = run(&stream);
+        let counted: Vec<u64> = run.people.iter().map(|person| person.track).collect();
+        let unique: BTreeSet<u64> = counted.iter().copied().collect();
+        prop_assert_eq!(counted.len(), unique.len(), "twice: {:?}", counted);
+        // Who was seen twice by strong detections is a person; who was linked once at most is none.
+        let confirm = TrackerConfig::default().confirm_hits;
+        let mut hits: BTreeMap<u64, u32> = BTreeMap::new();
+        for link in run.associations.iter().flat_map(|a| &a.links) {
+            if let Some(track) = link.track {
+                *hits.entry(track).or_default() += 1;
+            }
+        }
+        let want: BTreeSet<u64> = hits.iter().filter(|(_, n)| **n >= confirm).map(|(track, _)| *track).collect();
+        prop_assert_eq!(unique, want);
+        for person in &run.people {
+            prop_assert!(person.first_seen <= person.last_seen);
+            prop_assert!(person.frames >= confirm && person.frames <= hits[&person.track]);
+            prop_assert!(person.state == MaskState::Unknown || person.confidence > 0.0);
+        }
+    }
+
+    #[test]
+    fn links_are_sound(stream in stream()) {
+        let mut newest = 0;
+        let mut ended = BTreeSet::new();
+        for ((_, found, _), association) in stream.iter().zip(run(&stream).associations) {
+            prop_assert_eq!(association.links.len(), found.len());
+            let linked: Vec<u64> = association.links.iter().filter_map(|link| link.track).collect();
+            let unique: BTreeSet<u64> = linked.iter().copied().collect();
+            prop_assert_eq!(unique.len(), linked.len(), "one face per track and frame");
+            for (detection, link) in found.iter().zip(&association.links) {
+                let r = detection.rect;
+                let finite = [r.x, r.y, r.w, r.h].iter().all(|v| v.is_finite());
+                prop_assert!(link.track.is_none() || (finite && detection.score >= 0.2));
+                prop_assert!(link.track.is_some() || !link.classify);
+            }
+            for track in &association.ended {
+                prop_assert!(ended.insert(*track), "ended twice");
+            }
+            prop_assert!(unique.is_disjoint(&ended), "numbers are not used again");
+            // New numbers go up by one.
+            for track in linked.iter().filter(|track| **track > newest).collect::<BTreeSet<_>>() {
+                prop_assert_eq!(*track, newest + 1);
+                newest = *track;
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_stream_gives_the_same_run(stream in stream()) {
+        prop_assert_eq!(run(&stream), run(&stream));
+    }
+
+    #[test]
+    fn views_are_sound_at_any_time(stream in stream(), look in 0u64..20_000) {
+        let mut tracker = Tracker::default();
+        let mut now = 5000i64;
+        for (gap, found, _) in &stream {
+            now = (now + gap).max(0);
+            step(&mut tracker, ms(now as u64), found);
+            for time in [ms(now as u64), ms(look)] {
+                let views = tracker.view(time);
+                prop_assert!(views.windows(2).all(|pair| pair[0].track < pair[1].track));
+                for view in views {
+                    let r = view.rect;
+                    prop_assert!([r.x, r.y, r.w, r.h, view.score].iter().all(|v| v.is_finite()) && r.w > 0.0 && r.h > 0.0);
+                    prop_assert!((0.0..=1.0).contains(&view.confidence));
+                }
+            }
+        }
+    }
+}

@@ -1,11 +1,21 @@
 //! Maskwatch: many cameras in, analysed in batches; annotated RTSP, metrics and JSON out.
 //!
-//! Read in this order: [`config`] (file to plan), `cmd::run` (plan to running parts), `camera` (one pipeline per camera
-//! under a supervisor), `frames` (its pictures handed on), `rtsp` and [`http`] (out). Elements, engine and decisions
-//! are in the crates under `plugins/`.
+//! Read in this order: [`config`] (file to plan), [`service`] (plan to running parts), [`camera`] (one pipeline per
+//! camera under a supervisor), [`frames`] (its pictures handed on), [`rtsp`] and [`http`] (out). Elements, engine and
+//! decisions are in the crates under `plugins/`.
 
+pub mod camera;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod demo;
+pub mod frames;
+pub mod http;
+pub mod logging;
 pub mod metrics;
+pub mod people;
+pub mod roster;
+pub mod rtsp;
+pub mod service;
 pub mod shutdown;
+pub mod sim;

@@ -98,7 +98,7 @@ impl Shutdown {
 }
 
 /// Ends the process without tidying up.
-fn exit_at_once() -> ! {
+pub(crate) fn exit_at_once() -> ! {
     std::process::exit(1)
 }
 

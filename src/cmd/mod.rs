@@ -1,11 +1,108 @@
-//! One module per subcommand.
+//! One module per subcommand, and what they share: how errors are told, and how the program ends.
 
+mod camera_sim;
+mod check;
+mod demo;
+mod image;
+mod models;
+mod run;
+mod schema;
+mod video;
+mod window;
+
+use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::Cli;
+use maskwatch_engine::EngineError;
 
-/// Runs the command.
+use crate::cli::{Cli, Command, ModelArgs};
+use crate::config::ConfigError;
+use crate::config::plan::InferencePlan;
+use crate::logging;
+
+/// Failed at run time.
+const FAILED: u8 = 1;
+/// Bad usage or bad configuration.
+const BAD: u8 = 2;
+
+/// Bad usage that the command line's types cannot see.
+#[derive(Debug)]
+pub(crate) struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Runs the command. Errors go to the standard error.
 pub fn main(cli: Cli) -> ExitCode {
-    let _ = cli;
-    ExitCode::SUCCESS
+    let result = logging::start(cli.log_format, cli.log.as_deref())
+        .map_err(|error| anyhow::Error::from(Usage(error.to_string())))
+        .and_then(|()| dispatch(cli.command));
+    result.unwrap_or_else(|error| {
+        complain(&error);
+        ExitCode::from(if is_usage(&error) { BAD } else { FAILED })
+    })
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema => schema::run(),
+        Command::Image(args) => image::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Video(args) => video::run(&args),
+        Command::CameraSim(args) => camera_sim::run(&args),
+    }
+}
+
+/// Whether the user's configuration, command line or models must change before the same command can succeed.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>()
+        || error.is::<ConfigError>()
+        || error.downcast_ref::<EngineError>().is_some_and(EngineError::is_config)
+}
+
+/// The error and what led to it, one line each; a configuration's problems as they are, so that editors find them.
+fn complain(error: &anyhow::Error) {
+    let mut stderr = std::io::stderr().lock();
+    // Nobody is left to tell when this fails.
+    let _ = if error.is::<ConfigError>() {
+        writeln!(stderr, "{error}")
+    } else {
+        writeln!(stderr, "maskwatch: {error:#}")
+    };
+}
+
+/// Writes text to the standard output. A reader that went away is no error: `maskwatch schema | head`.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// The models that the options of a command without a configuration name.
+pub(crate) fn inference(args: &ModelArgs) -> InferencePlan {
+    let usual = InferencePlan::default();
+    InferencePlan {
+        provider: args.provider,
+        library: args.library.clone(),
+        models_dir: args.models_dir.clone().unwrap_or(usual.models_dir),
+        detector: args.detector.clone().unwrap_or(usual.detector),
+        classifier: match args.classifier.as_deref() {
+            Some("none") => None,
+            Some(name) => Some(name.to_owned()),
+            None => usual.classifier,
+        },
+        max_batch: usual.max_batch,
+        max_wait: usual.max_wait,
+        threads: usual.threads,
+    }
 }

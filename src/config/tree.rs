@@ -106,6 +106,18 @@ impl Node {
         place
     }
 
+    /// The scalar at a place as it is written.
+    pub(super) fn written(&self, steps: &[Step]) -> Option<&str> {
+        let mut node = self;
+        for step in steps {
+            node = node.child(step)?.2;
+        }
+        match &node.kind {
+            Kind::Scalar(scalar) => Some(&scalar.shown),
+            _ => None,
+        }
+    }
+
     /// Treats a place as not written from now on. False where it is not there.
     pub(super) fn kill(&mut self, steps: &[Step]) -> bool {
         let Some((first, rest)) = steps.split_first() else { return false };

@@ -58,7 +58,8 @@ impl Check<'_> {
     /// `value` where it is inside, else a problem and the value nevertheless.
     fn range<T: PartialOrd + Copy>(&mut self, at: &[Step], value: T, (from, to): (T, T), shown: &str) -> T {
         if !(value >= from && value <= to) {
-            self.problem(at, "out of range", shown);
+            let written = self.tree.written(at).unwrap_or("the value").to_owned();
+            self.problem(at, format!("{written} is out of range"), shown);
         }
         value
     }

@@ -229,6 +229,11 @@ impl CameraMetrics {
         self.rtsp_clients.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Viewers of the annotated stream now.
+    pub fn viewers(&self) -> i64 {
+        self.rtsp_clients.get()
+    }
+
     /// People counted so far, in the order of [`MaskState::ALL`].
     pub fn people_so_far(&self) -> [u64; MaskState::ALL.len()] {
         self.people.each_ref().map(IntCounter::get)

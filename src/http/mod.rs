@@ -1,0 +1,135 @@
+//! HTTP: the page, the API, `/metrics`, `/livez`, `/readyz`.
+//!
+//! One thread with a current-thread tokio runtime; nothing of the media path waits for it. Bounds: so many connections,
+//! so long for a request's head, so long for a connection. A client that reads slowly costs a connection, and no more.
+
+mod api;
+mod auth;
+mod routes;
+mod serve;
+mod snapshot;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::Semaphore;
+
+use crate::config::plan::Credentials;
+use crate::metrics::Metrics;
+use crate::people::People;
+use crate::roster::Roster;
+use crate::shutdown::Shutdown;
+
+/// Snapshots in the making at a time: each is a full picture's conversion and JPEG.
+const SNAPSHOTS: usize = 2;
+
+/// What the pages show.
+pub struct State {
+    metrics: Arc<Metrics>,
+    roster: Arc<Roster>,
+    people: Arc<People>,
+    rtsp_port: u16,
+    auth: Option<auth::Guard>,
+    snapshots: Arc<Semaphore>,
+}
+
+impl State {
+    /// `auth`: who may come in; `None`: everybody.
+    pub fn new(
+        metrics: Arc<Metrics>,
+        roster: Arc<Roster>,
+        people: Arc<People>,
+        rtsp_port: u16,
+        auth: Option<&Credentials>,
+    ) -> Arc<Self> {
+        let auth = auth.map(auth::Guard::new);
+        Arc::new(Self { metrics, roster, people, rtsp_port, auth, snapshots: Arc::new(Semaphore::new(SNAPSHOTS)) })
+    }
+}
+
+/// Why there is no HTTP server.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// Somebody else listens there.
+    #[error("http: {0} is in use (is another maskwatch running? choose another port under http.listen)")]
+    InUse(SocketAddr),
+    /// The system refuses the address.
+    #[error("http: cannot listen on {0}: {1} (an address of this machine, and a port that this user may open?)")]
+    Listen(SocketAddr, std::io::Error),
+}
+
+/// A port that is ours and not served yet: clients wait.
+pub struct Listening {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listening {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// It is in use, or the address is not ours.
+    pub fn bind(address: SocketAddr) -> Result<Self, HttpError> {
+        let refused = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => HttpError::InUse(address),
+            _ => HttpError::Listen(address, error),
+        };
+        let listener = TcpListener::bind(address).map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Serves it from now on.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn serve(self, state: Arc<State>) -> std::io::Result<HttpServer> {
+        let stop = Shutdown::new();
+        let address = self.address;
+        let app = routes::router(state);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(SNAPSHOTS).build()?;
+        let token = stop.clone();
+        let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
+            if let Err(error) = runtime.block_on(serve::serve(self.listener, app, token)) {
+                tracing::error!(%error, "the HTTP server ended");
+            }
+            // A snapshot in the making is not waited for.
+            runtime.shutdown_background();
+        })?;
+        tracing::info!(%address, "HTTP server listens");
+        Ok(HttpServer { address, stop, thread: Some(thread) })
+    }
+}
+
+/// A running server. Dropping it ends it.
+pub struct HttpServer {
+    address: SocketAddr,
+    stop: Shutdown,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HttpServer {
+    /// Where it listens; the port is the real one.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it: open connections may finish their answer, briefly.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.stop.set();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the HTTP server's thread panicked");
+        }
+    }
+}

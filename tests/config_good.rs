@@ -1,0 +1,165 @@
+//! The configurations that we ship are good, complete, and agree with the schema.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use maskwatch::config::plan::{Plan, Transport};
+use maskwatch::config::{self, ConfigError, Surroundings, schema};
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn parse(text: &str) -> Result<Plan, ConfigError> {
+    let env = |name: &str| match name {
+        "NORTH_GATE_PASSWORD" => Some("0123".to_owned()),
+        "MASKWATCH_HTTP_PASSWORD" | "MASKWATCH_RTSP_PASSWORD" => Some("pw".to_owned()),
+        _ => None,
+    };
+    config::parse(text, &Surroundings { file: PathBuf::from("test.yaml"), folder: root().join("config"), env: &env })
+}
+
+fn shipped(name: &str) -> String {
+    fs::read_to_string(root().join("config").join(name)).unwrap()
+}
+
+#[test]
+fn the_shipped_files_are_good() {
+    for name in ["maskwatch.yaml", "full.yaml"] {
+        let plan = parse(&shipped(name)).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!plan.cameras.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn the_schema_is_the_one_checked_in() {
+    let file = root().join("config/maskwatch.schema.json");
+    let now = schema::json().unwrap();
+    if std::env::var_os("MASKWATCH_BLESS").is_some() {
+        fs::write(&file, &now).unwrap();
+    }
+    let written = fs::read_to_string(&file).unwrap_or_default();
+    assert!(now == written, "out of date: maskwatch schema > config/maskwatch.schema.json");
+}
+
+/// The file as JSON, as an editor's YAML server sees it.
+fn as_json(name: &str) -> Value {
+    serde_yaml::from_str(&shipped(name)).unwrap()
+}
+
+#[test]
+fn the_shipped_files_fit_the_schema() {
+    let schema: Value = serde_json::from_str(&schema::json().unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for name in ["maskwatch.yaml", "full.yaml"] {
+        let errors: Vec<_> = validator.iter_errors(&as_json(name)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    for bad in [r#"{"cameras":[]}"#, r#"{"cameras":[{"name":"a"}]}"#, r#"{"cameras":[{"name":"A","url":"rtsp://a/"}]}"#]
+    {
+        let bad: Value = serde_json::from_str(bad).unwrap();
+        assert!(!validator.is_valid(&bad), "{bad}");
+    }
+}
+
+/// Every key that the schema knows, below a camera or a server as `camera.url`.
+fn keys_of_the_schema() -> BTreeSet<String> {
+    let schema: Value = serde_json::from_str(&schema::json().unwrap()).unwrap();
+    let mut keys = BTreeSet::new();
+    let mut add = |prefix: &str, object: &Value| {
+        for key in object["properties"].as_object().unwrap().keys() {
+            keys.insert(format!("{prefix}{key}"));
+        }
+    };
+    add("", &schema);
+    for (name, definition) in schema["$defs"].as_object().unwrap() {
+        if definition["properties"].is_object() {
+            add(&format!("{}.", name.to_lowercase()), definition);
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_full_file_shows_every_key() {
+    let text = shipped("full.yaml");
+    for key in keys_of_the_schema() {
+        let name = key.rsplit('.').next().unwrap();
+        let shown = text.lines().any(|line| {
+            let line = line.trim_start_matches([' ', '-', '#']);
+            line.starts_with(&format!("{name}:"))
+                || line.contains(&format!("{{ {name}:"))
+                || line.contains(&format!(", {name}:"))
+        });
+        assert!(shown, "{key} is not in config/full.yaml");
+    }
+}
+
+#[test]
+fn defaults_go_into_cameras_and_cameras_win() {
+    let plan = parse(
+        "defaults: { analyze_fps: 2, transport: udp, username: ops, password: a, labels: { site: x }, \
+         output: { bitrate_kbps: 500 } }\n\
+         cameras:\n\
+         - { name: a, url: rtsp://h/1 }\n\
+         - { name: b, url: rtsp://h/2, analyze_fps: 0, username: eve, password: 0123, labels: { zone: y }, \
+             output: { max_fps: 10 } }\n",
+    )
+    .unwrap();
+    let [a, b] = &plan.cameras[..] else { panic!("{plan:?}") };
+    assert_eq!((a.analyze_fps, a.transport, a.output.bitrate_kbps), (2.0, Transport::Udp, 500));
+    assert_eq!((b.analyze_fps, b.transport, b.output.bitrate_kbps), (0.0, Transport::Udp, 500));
+    assert_eq!((a.output.max_fps, b.output.max_fps), (None, Some(10)));
+    assert_eq!(a.credentials.as_ref().unwrap().username, "ops");
+    let b_login = b.credentials.as_ref().unwrap();
+    assert_eq!((b_login.username.as_str(), b_login.password.expose()), ("eve", "0123"), "a number stays text");
+    assert_eq!(b.labels.keys().collect::<Vec<_>>(), ["site", "zone"]);
+    assert_eq!(a.timeout, Duration::from_millis(2500));
+}
+
+#[test]
+fn variables_and_password_files_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pw"), "s3cret\n").unwrap();
+    let text =
+        "cameras:\n- { name: a, url: \"rtsp://${HOST}/1\", username: u, password_file: pw, analyze_fps: \"${FPS}\" }";
+    let env = |name: &str| match name {
+        "HOST" => Some("cam".to_owned()),
+        "FPS" => Some("7.5".to_owned()),
+        _ => None,
+    };
+    let around = Surroundings { file: "x.yaml".into(), folder: folder.path().to_path_buf(), env: &env };
+    let plan = config::parse(text, &around).unwrap();
+    let camera = &plan.cameras[0];
+    assert_eq!(camera.url.expose(), "rtsp://cam/1");
+    assert_eq!(camera.credentials.as_ref().unwrap().password.expose(), "s3cret");
+    assert_eq!(camera.analyze_fps, 7.5);
+    assert!(!format!("{plan:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_variable_cannot_smuggle_yaml_in() {
+    let env = |_: &str| Some("x, insecure: true, y: {".to_owned());
+    let around = Surroundings { file: "x.yaml".into(), folder: PathBuf::new(), env: &env };
+    let error = config::parse("cameras: [{ name: \"${N}\", url: rtsp://h/1 }]", &around).unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    assert_eq!(error.problems()[0].path, "cameras[0].name");
+}
+
+#[test]
+fn open_servers_need_a_password_or_the_word() {
+    let cameras = "cameras: [{ name: a, url: rtsp://h/1 }]\n";
+    let open = "http: { listen: 0.0.0.0:8080 }\nrtsp: { listen: 0.0.0.0:8554, username: a, password: b }\n";
+    assert_eq!(parse(&format!("{open}{cameras}")).unwrap_err().problems().len(), 1);
+    assert!(parse(&format!("{open}insecure: true\n{cameras}")).is_ok());
+    let closed = "http: { listen: 0.0.0.0:8080, username: a, password: b }\n";
+    assert!(parse(&format!("{closed}{cameras}")).unwrap().http.auth.is_some());
+}
+
+#[test]
+fn empty_keys_of_a_later_version_are_accepted() {
+    assert!(parse("events: {}\ncameras: [{ name: a, url: rtsp://h/1, zones: [], privacy: off }]").is_ok());
+}

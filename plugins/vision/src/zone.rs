@@ -131,7 +131,8 @@ impl Line {
     /// # Errors
     /// An end outside of the picture, both ends alike.
     pub fn new(from: Point, to: Point) -> Result<Self, ShapeError> {
-        (inside(from)?, inside(to)?);
+        inside(from)?;
+        inside(to)?;
         if from == to { Err(ShapeError::NoLength) } else { Ok(Self { from, to }) }
     }
 

@@ -251,17 +251,23 @@ proptest! {
         let mut p = BatchPolicy::new(BatchConfig { max_batch: room, ..BatchConfig::default() });
         let cameras = weights.len();
         (0u64..).zip(&weights).for_each(|(camera, &weight)| p.register(camera, weight));
-        let mut waited = vec![0usize; cameras];
+        // Batches without it while a frame of it waited; `None`: no frame waits.
+        let mut waited = vec![None; cameras];
         for n in 0..500u64 {
             for camera in 0..cameras as u64 {
                 // Some pause at random; those that wait go on waiting.
                 if (seed.rotate_left((n * 7 + camera) as u32)) & 3 != 0 {
                     p.arrive(camera, ms(n * 30));
+                    waited[camera as usize].get_or_insert(0usize);
                 }
             }
             let Decision::Run { cameras: served, .. } = p.next(ms(n * 30 + 1), true) else { continue };
             for (camera, waited) in waited.iter_mut().enumerate() {
-                *waited = if served.contains(&(camera as u64)) { 0 } else { *waited + 1 };
+                if served.contains(&(camera as u64)) {
+                    *waited = None;
+                }
+                let Some(waited) = waited else { continue };
+                *waited += 1;
                 // In `due` batches a camera earns a frame; its credit and that of the others differ by four at most.
                 let due = weights.iter().sum::<u32>() as usize / (weights[camera] as usize * room) + 1;
                 prop_assert!(*waited <= 4 * due, "camera {camera} waited {waited} batches");

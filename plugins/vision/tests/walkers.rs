@@ -4,6 +4,9 @@
 //! scores vary down to the weak ones, faces behind nearer faces vanish, and false faces come up anywhere. Seeds are
 //! fixed, so a figure that moves has been moved by a change of the tracker.
 
+// The figures are the point of this test: `--nocapture` shows them.
+#![allow(clippy::print_stdout)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -22,6 +22,8 @@ from .nets.mask_cls import MaskClassifier
 from .runner import open_picture
 
 REPEATS = (1, 4, 1)
+STEM = 5
+"""Layers at strides 2 and 4; they take a third of a step's time, so they are trained in the first epochs only."""
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Settings:
     weight_decay: float = 0.02
     warmup: int = 100
     smoothing: float = 0.05
+    stem_epochs: int = 2
     val_every: int = 2
     seed: int = 11
     threads: int = 1
@@ -141,6 +144,9 @@ def train(data: Path, imagenet: Path, out: Path, settings: Settings) -> dict:
         rng = np.random.default_rng([settings.seed, epoch])
         shuffled = rng.permutation(order)
         net.train()
+        if epoch >= settings.stem_epochs:
+            net.fixed = STEM
+            net.features[:STEM].eval()
         summed, began = 0.0, time.time()
         for step in tqdm(range(steps), desc=f"epoch {epoch + 1}", mininterval=20):
             done = epoch * steps + step

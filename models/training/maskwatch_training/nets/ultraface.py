@@ -89,6 +89,7 @@ class Backbone(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.fixed = 0
         self.base_net = nn.Sequential(
             conv_bn(3, 16, 2),
             conv_dw(16, 32, 1),
@@ -109,8 +110,11 @@ class Backbone(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """The four feature maps of a batch."""
-        c3 = self.base_net[:8](x)
+        """The four feature maps of a batch; the first ``fixed`` layers pass no gradient."""
+        if self.fixed:
+            with torch.no_grad():
+                x = self.base_net[: self.fixed](x)
+        c3 = self.base_net[self.fixed : 8](x)
         c4 = self.base_net[8:11](c3)
         c5 = self.base_net[11:](c4)
         return [c3, c4, c5, self.extras[0](c5)]

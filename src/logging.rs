@@ -14,9 +14,11 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::cli::LogFormat;
 use crate::config::secret::redact;
 
-/// What is logged where nobody says otherwise. GStreamer's errors arrive as warnings: a camera's supervisor reports
-/// what follows from them.
-const USUAL: &str = "info";
+/// What a service logs where nobody says otherwise. Not GStreamer: a camera's supervisor reports what follows from its
+/// errors (`--log info,gst=warn` shows them too). ONNX Runtime's binding tells at `info` what it does at each start.
+const SERVICE: &str = "info,ort=warn,gst=error";
+/// What a command that runs over files logs: its output is what matters.
+const COMMAND: &str = "warn";
 /// Lines from one place of GStreamer's code per [`PERIOD`].
 const BURST: u32 = 3;
 const PERIOD: Duration = Duration::from_secs(30);
@@ -31,12 +33,12 @@ pub struct BadFilter {
     cause: String,
 }
 
-/// Starts logging. Later calls in the same process change nothing.
+/// Starts logging. Later calls in the same process change nothing. `service`: the command runs until it is stopped.
 ///
 /// # Errors
 /// The filter cannot be read.
-pub fn start(format: LogFormat, filter: Option<&str>) -> Result<(), BadFilter> {
-    let filter = filter.unwrap_or(USUAL);
+pub fn start(format: LogFormat, filter: Option<&str>, service: bool) -> Result<(), BadFilter> {
+    let filter = filter.unwrap_or(if service { SERVICE } else { COMMAND });
     let parsed = EnvFilter::try_new(filter)
         .map_err(|error| BadFilter { filter: filter.to_owned(), cause: error.to_string() })?;
     let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(Stderr);
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_bad_filter_is_an_error_with_a_hint() {
-        let error = start(LogFormat::Text, Some("maskwatch=loud")).unwrap_err();
+        let error = start(LogFormat::Text, Some("maskwatch=loud"), true).unwrap_err();
         assert!(error.to_string().contains("maskwatch=debug"), "{error}");
     }
 }

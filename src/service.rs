@@ -57,9 +57,6 @@ pub fn start_engine(plan: &InferencePlan, metrics: &Arc<Metrics>) -> anyhow::Res
     };
     let engine = Engine::start(options, Arc::clone(metrics) as Arc<dyn maskwatch_engine::Observe>)?;
     metrics.models_loaded(engine.models());
-    for model in engine.models() {
-        tracing::info!(model = model.name, task = model.task, precision = model.precision, provider = %model.provider, "model loaded");
-    }
     Ok(engine)
 }
 
@@ -147,10 +144,10 @@ impl Service {
         let http = reachable(self.http_address());
         let mut text = format!("Page      http://{http}/\nMetrics   http://{http}/metrics\n");
         if self.cameras.len() > 1 {
-            text += &format!("All       vlc rtsp://{rtsp}/{}\n", crate::rtsp::MOSAIC);
+            text += &format!("All       rtsp://{rtsp}/{}\n", crate::rtsp::MOSAIC);
         }
         for camera in &self.cameras {
-            text += &format!("Stream    vlc rtsp://{rtsp}/{}\n", camera.name());
+            text += &format!("Stream    rtsp://{rtsp}/{}\n", camera.name());
         }
         text
     }

@@ -40,7 +40,8 @@ impl std::error::Error for Usage {}
 
 /// Runs the command. Errors go to the standard error.
 pub fn main(cli: Cli) -> ExitCode {
-    let result = logging::start(cli.log_format, cli.log.as_deref())
+    let service = matches!(cli.command, Command::Run(_) | Command::Demo(_) | Command::CameraSim(_));
+    let result = logging::start(cli.log_format, cli.log.as_deref(), service)
         .map_err(|error| anyhow::Error::from(Usage(error.to_string())))
         .and_then(|()| dispatch(cli.command));
     result.unwrap_or_else(|error| {

@@ -36,7 +36,11 @@ pub(super) fn jpeg(frame: &Frame, camera: &str, status: &str) -> anyhow::Result<
 /// The picture as packed R, G, B.
 fn rgb(buffer: &gst::BufferRef, info: &VideoInfo) -> anyhow::Result<Vec<u8>> {
     let (width, height) = (info.width() as usize, info.height() as usize);
-    let target = VideoInfo::builder(VideoFormat::Rgb, info.width(), info.height()).build()?;
+    // The converter wants the rate and the order of fields to be the same on both sides.
+    let target = VideoInfo::builder(VideoFormat::Rgb, info.width(), info.height())
+        .fps(info.fps())
+        .interlace_mode(info.interlace_mode())
+        .build()?;
     let mut converted = gst::Buffer::with_size(target.size())?;
     {
         let source = VideoFrameRef::from_buffer_ref_readable(buffer, info)?;
@@ -63,8 +67,8 @@ mod tests {
     #[test]
     fn a_frame_becomes_a_jpeg_of_its_size_and_colour() {
         gst::init().unwrap();
-        // An odd width, so that rows are padded.
-        let info = VideoInfo::builder(VideoFormat::I420, 101, 53).build().unwrap();
+        // An odd width, so that rows are padded; a rate, as cameras have it.
+        let info = VideoInfo::builder(VideoFormat::I420, 101, 53).fps(gst::Fraction::new(25, 1)).build().unwrap();
         let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
         buffer.get_mut().unwrap().map_writable().unwrap().fill(128);
         let sample = gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().unwrap()).build();

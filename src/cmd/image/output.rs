@@ -63,7 +63,8 @@ fn face_json(face: &ClassifiedFace, width: u32, height: u32) -> Value {
 
 /// Digits that mean nothing are left out.
 fn rounded(value: f32, per_unit: f64) -> f64 {
-    (f64::from(value) * per_unit).round() / per_unit
+    // Adding 0 turns -0 into 0.
+    (f64::from(value) * per_unit).round() / per_unit + 0.0
 }
 
 /// One line for people: `a.jpg: 640x480, 3 faces (2 mask, 1 no_mask)`.

@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod compliance;
 pub mod detect;
+pub mod eval;
 pub mod face;
 pub mod frame;
 pub mod geometry;

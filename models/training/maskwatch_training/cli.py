@@ -90,20 +90,24 @@ def compare(args: argparse.Namespace) -> None:
 
 def publish_detector(args: argparse.Namespace) -> None:
     """Exports a trained detector into a model folder."""
-    from . import publish
+    from . import publish, run_log
 
     folder = MODELS / args.name
     weights = args.weights or RUNS / "detector" / "best.pt"
     parity = publish.detector_model(weights, folder, args.width, args.height, args.nms_iou, args.threshold)
+    if (weights.parent / "log.jsonl").exists():
+        run_log.draw(weights.parent, folder / "curves.png", folder.name)
     print(f"{folder.name}: ONNX against PyTorch differs by at most {parity:.2e}")
 
 
 def publish_classifier(args: argparse.Namespace) -> None:
     """Calibrates a trained classifier on ``val`` and exports it into a model folder."""
-    from . import calibrate
+    from . import calibrate, run_log
 
-    _show(calibrate.publish_model(args.data, args.weights or RUNS / "classifier" / "best.pt", MODELS / args.name, args.size,
-                            args.margin, args.detector_weight))
+    folder, weights = MODELS / args.name, args.weights or RUNS / "classifier" / "best.pt"
+    _show(calibrate.publish_model(args.data, weights, folder, args.size, args.margin, args.detector_weight))
+    if (weights.parent / "log.jsonl").exists():
+        run_log.draw(weights.parent, folder / "curves.png", folder.name)
 
 
 def publish_report(args: argparse.Namespace) -> None:

@@ -70,11 +70,19 @@ pub enum EngineError {
         /// What failed.
         cause: String,
     },
+    /// Faces could not be classified, apart from any camera.
+    #[error("model {model}: {cause}")]
+    Classify {
+        /// Name of the model.
+        model: String,
+        /// What failed.
+        cause: String,
+    },
 }
 
 impl EngineError {
     /// Whether the user's configuration, models or installation must change (exit status 2), rather than a passing fault.
     pub fn is_config(&self) -> bool {
-        !matches!(self, Self::Thread { .. } | Self::Dropped { .. } | Self::Analysis { .. })
+        !matches!(self, Self::Thread { .. } | Self::Dropped { .. } | Self::Analysis { .. } | Self::Classify { .. })
     }
 }

@@ -14,6 +14,7 @@
 
 pub mod engine;
 pub mod error;
+mod faces;
 mod judge;
 pub mod library;
 pub mod manifest;
@@ -25,6 +26,7 @@ pub mod subject;
 
 pub use engine::{Camera, Engine};
 pub use error::EngineError;
+pub use faces::FaceClassifier;
 pub use observe::{NoObserver, Observe, Phase};
 pub use options::{EngineOptions, ModelInfo};
 pub use provider::Provider;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Most faces in one run.
-pub(super) const CHUNK: usize = 32;
+pub(crate) const CHUNK: usize = 32;
 
 /// A picture with faces to classify.
 pub(super) struct FaceJob {

@@ -27,10 +27,11 @@ use std::{
 use maskwatch_vision::{batch::BatchConfig, preprocess::Preprocessor};
 
 pub use self::camera::Camera;
+pub(crate) use self::classify::CHUNK;
 use self::{
     board::Board,
     camera::Shared,
-    classify::{CHUNK, Classify},
+    classify::Classify,
     detect::{Detect, Next},
     faults::Faults,
     pool::Pool,
@@ -55,9 +56,9 @@ pub struct Engine {
 }
 
 /// A manifest with the part that its task needs.
-struct Model<S> {
-    manifest: Manifest,
-    spec: S,
+pub(crate) struct Model<S> {
+    pub(crate) manifest: Manifest,
+    pub(crate) spec: S,
 }
 
 impl Engine {
@@ -79,19 +80,13 @@ impl Engine {
                 detector.manifest.name
             )));
         }
-        let environment = library::load(&library::find(options.library.as_deref())?)?;
-        let cache_dir = options.cache_dir.clone().or_else(default_cache_dir);
-        let load = |manifest: &Manifest, max_batch| {
-            let threads = thread_count(options.threads);
-            let options =
-                LoadOptions { provider: options.provider, threads, max_batch, cache_dir: cache_dir.as_deref() };
-            Network::load(manifest, &environment, options)
-        };
+        let load = network_loader(&options)?;
         let detector_network = load(&detector.manifest, options.max_batch)?;
         let classifier = match classifier {
             Some(model) => Some((load(&model.manifest, CHUNK)?, model)),
             None => None,
         };
+        drop(load);
         let parts = Parts { options, observer, detector, detector_network, classifier };
         parts.start().map(Arc::new)
     }
@@ -196,7 +191,7 @@ fn detector(options: &EngineOptions) -> Result<Model<DetectionSpec>, EngineError
     }
 }
 
-fn classifier(options: &EngineOptions, name: &str) -> Result<Model<ClassificationSpec>, EngineError> {
+pub(crate) fn classifier(options: &EngineOptions, name: &str) -> Result<Model<ClassificationSpec>, EngineError> {
     let manifest = Manifest::load(&options.models_dir, name)?;
     match manifest.task.clone() {
         Task::Classification(spec) => Ok(Model { manifest, spec }),
@@ -210,6 +205,19 @@ fn wrong_task(role: &str, manifest: &Manifest) -> EngineError {
         manifest.name,
         manifest.task.as_str()
     ))
+}
+
+/// Loads ONNX Runtime; the result loads networks for batches of up to the given size.
+pub(crate) fn network_loader(
+    options: &EngineOptions,
+) -> Result<impl Fn(&Manifest, usize) -> Result<Network, EngineError> + use<>, EngineError> {
+    let environment = library::load(&library::find(options.library.as_deref())?)?;
+    let cache_dir = options.cache_dir.clone().or_else(default_cache_dir);
+    let (provider, threads) = (options.provider, thread_count(options.threads));
+    Ok(move |manifest: &Manifest, max_batch| {
+        let options = LoadOptions { provider, threads, max_batch, cache_dir: cache_dir.as_deref() };
+        Network::load(manifest, &environment, options)
+    })
 }
 
 /// Threads of one run: as asked, else all cores that this process may use.

@@ -180,11 +180,14 @@ impl Manifest {
     }
 }
 
+/// A model folder's name, and its manifest or what is wrong with it.
+pub type Listed = (String, Result<Manifest, ManifestError>);
+
 /// The manifests of all folders in `models_dir` that have one, by name, each loaded or with its error.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn list(models_dir: &Path) -> Result<Vec<(String, Result<Manifest, ManifestError>)>, ManifestError> {
+pub fn list(models_dir: &Path) -> Result<Vec<Listed>, ManifestError> {
     let names = folders(models_dir).map_err(|error| {
         ManifestError::one(
             models_dir,

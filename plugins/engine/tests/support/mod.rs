@@ -1,5 +1,6 @@
 //! Tools of the engine's tests: model folders made on the spot, subjects that report, an observer that can hold a thread.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
 
 use std::{
     collections::HashSet,
@@ -38,8 +39,12 @@ impl Models {
     /// Adds `tests/data/NAME.onnx` with the manifest `text`, in which `SHA` is replaced by the file's hash.
     pub(crate) fn add(&self, name: &str, text: &str) {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(format!("{name}.onnx"));
-        let bytes = fs::read(&data).unwrap();
-        let sha = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
+        self.add_bytes(name, &fs::read(&data).unwrap(), text);
+    }
+
+    /// Likewise, with `bytes` as the model file.
+    pub(crate) fn add_bytes(&self, name: &str, bytes: &[u8], text: &str) {
+        let sha = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
             write!(hex, "{byte:02x}").unwrap();
             hex
         });

@@ -37,13 +37,13 @@ fn clips_have_the_size_rate_and_codec_asked_for() {
 }
 
 #[test]
-fn vlc_serves_and_vlc_looks() {
+fn vlc_serves_and_a_viewer_looks() {
     let folder = support::temp_dir();
     let file = Clip { seconds: 40, ..Clip::default() }.write(folder.path(), "clip");
     let mut camera = Camera::vlc(&file);
     let packets = grab::packets(&camera.url, "udp", 60, soon());
     assert!(packets.len() >= 20, "{packets:?}");
-    let viewer = Viewer::vlc(&camera.url, false);
+    let viewer = Viewer::start(&camera.url, false);
     viewer.wait_for_picture(soon());
     assert!(camera.process.running());
     camera.process.kill();

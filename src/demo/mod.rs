@@ -72,14 +72,31 @@ pub enum DemoError {
 /// # Errors
 /// The portrait is missing, the folder cannot be written, or GStreamer has no H.264 encoder.
 pub fn cameras(folder: &Path, making: impl FnOnce(usize)) -> Result<Vec<Camera>, DemoError> {
-    let missing: Vec<&Scene> = script::SCENES.iter().filter(|scene| !present(folder, scene)).collect();
-    if !missing.is_empty() {
-        making(missing.len());
-        make(folder, &missing)?;
+    if !missing(folder).is_empty() {
+        let _lock = lock(folder)?;
+        let missing = missing(folder); // another process may have made them meanwhile
+        if !missing.is_empty() {
+            making(missing.len());
+            make(folder, &missing)?;
+        }
     }
     let camera =
         |scene: &Scene| Camera { name: scene.name, clip: clip_path(folder, scene), truth: scene.truth(VERSION) };
     Ok(script::SCENES.iter().map(camera).collect())
+}
+
+fn missing(folder: &Path) -> Vec<&'static Scene> {
+    script::SCENES.iter().filter(|scene| !present(folder, scene)).collect()
+}
+
+/// Keeps other processes from making the same clips at the same time, until the file is dropped.
+fn lock(folder: &Path) -> Result<fs::File, DemoError> {
+    let path = folder.join(".lock");
+    let failed = |cause| DemoError::Folder { path: path.clone(), cause };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let file = fs::File::create(&path).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
 }
 
 fn make(folder: &Path, scenes: &[&Scene]) -> Result<(), DemoError> {
@@ -100,12 +117,8 @@ fn make_one(folder: &Path, scene: &Scene, portrait: &image::RgbImage) -> Result<
     let frames = (0..scene.frames()).map(|frame| painter.frame(frame));
     encode::write(&part, scene, frames).map_err(|cause| DemoError::Encode { name: scene.name, cause })?;
     let text = serde_json::to_vec(&scene.truth(VERSION)).unwrap_or_default(); // plain data always serialises
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |cause| DemoError::Folder { path, cause }
-    };
-    fs::rename(&part, &clip).map_err(failed(&clip))?;
-    fs::write(&truth, text).map_err(failed(&truth))
+    fs::rename(&part, &clip).map_err(|cause| DemoError::Folder { path: clip, cause })?;
+    fs::write(&truth, text).map_err(|cause| DemoError::Folder { path: truth, cause })
 }
 
 /// Whether the clip lies there in this version.

@@ -74,9 +74,10 @@ impl Coverage {
 
     /// Lays `colour` (by pixel) over the picture wherever the shape is; the picture's own opacity stays.
     pub(super) fn fill(&self, picture: &mut RgbaImage, opacity: f32, colour: impl Fn(f32, f32) -> [f32; 3]) {
-        for (x, y, pixel) in picture.enumerate_pixels_mut() {
-            let share = self.at(x, y) * opacity;
-            if share > 0.0 {
+        for (index, share) in self.share.iter().enumerate() {
+            if *share > 0.0 {
+                let (x, y) = (index as u32 % self.width, index as u32 / self.width);
+                let (share, pixel) = (share * opacity, picture.get_pixel_mut(x, y));
                 let over = colour(x as f32, y as f32);
                 for channel in 0..3 {
                     pixel.0[channel] = mix(f32::from(pixel.0[channel]), over[channel], share);
@@ -163,6 +164,9 @@ fn distance_to_segment(point: Point, from: Point, to: Point) -> f32 {
 }
 
 fn blur_line(line: &mut [f32], radius: usize) {
+    if line.iter().all(|share| *share == 0.0) {
+        return;
+    }
     let source = line.to_vec();
     for (x, slot) in line.iter_mut().enumerate() {
         let window = &source[x.saturating_sub(radius)..(x + radius + 1).min(source.len())];

@@ -38,11 +38,11 @@ impl Sprite {
             let source_y = (y as f32 + 0.5 - top) * step - 0.5;
             for x in columns.clone() {
                 let [r, g, b, alpha] = sample(level, (x as f32 + 0.5 - left) * step - 0.5, source_y);
-                if alpha > 0.0 {
-                    let keep = 1.0 - alpha / 255.0;
+                if alpha > 0 {
+                    let keep = FULL - alpha;
                     let pixel = &mut frame.get_pixel_mut(x, y).0;
                     for (under, over) in pixel.iter_mut().zip([r, g, b]) {
-                        *under = (f32::from(*under) * keep + over + 0.5).min(255.0) as u8;
+                        *under = ((u32::from(*under) * keep / 255 + over) >> 16).min(255) as u8;
                     }
                 }
             }
@@ -50,31 +50,39 @@ impl Sprite {
     }
 }
 
+/// An opaque pixel's opacity in the fixed-point form of [`sample`].
+const FULL: u32 = 255 << 16;
+
 /// Whole pixels that a length of `size` from `start` touches, within 0 to `end`.
 fn span(start: f32, size: f32, end: u32) -> std::ops::Range<u32> {
     (start.floor().max(0.0) as u32).min(end)..((start + size).ceil().max(0.0) as u32).min(end)
 }
 
-/// The colour between pixels; nothing outside of the picture.
-fn sample(picture: &RgbaImage, x: f32, y: f32) -> [f32; 4] {
+/// The colour between pixels, times 65536; nothing outside of the picture.
+fn sample(picture: &RgbaImage, x: f32, y: f32) -> [u32; 4] {
     let (left, top) = (x.floor(), y.floor());
-    let (across, down) = (x - left, y - top);
-    let mut sum = [0.0; 4];
-    for (dx, dy, weight) in [
-        (0, 0, (1.0 - across) * (1.0 - down)),
-        (1, 0, across * (1.0 - down)),
-        (0, 1, (1.0 - across) * down),
-        (1, 1, across * down),
-    ] {
-        let (x, y) = (left as i64 + dx, top as i64 + dy);
-        if x >= 0 && y >= 0 && x < i64::from(picture.width()) && y < i64::from(picture.height()) {
-            let pixel = picture.get_pixel(x as u32, y as u32).0;
-            for (total, value) in sum.iter_mut().zip(pixel) {
-                *total += f32::from(value) * weight;
+    let (across, down) = (((x - left) * 256.0) as u32, ((y - top) * 256.0) as u32);
+    let (left, top) = (left as i32, top as i32);
+    let mut sum = [0; 4];
+    for (dy, below) in [(0, 256 - down), (1, down)] {
+        let Some(row) = row(picture, top + dy) else { continue };
+        for (dx, beside) in [(0, 256 - across), (1, across)] {
+            let at = (left + dx).wrapping_mul(4) as usize; // a negative place becomes a large one, outside of the row
+            if let Some(pixel) = row.get(at..at.wrapping_add(4)) {
+                for (total, value) in sum.iter_mut().zip(pixel) {
+                    *total += u32::from(*value) * below * beside;
+                }
             }
         }
     }
     sum
+}
+
+/// A row of the picture; `None` outside of it.
+fn row(picture: &RgbaImage, y: i32) -> Option<&[u8]> {
+    let length = picture.width() as usize * 4;
+    let start = usize::try_from(y).ok()? * length;
+    picture.as_raw().get(start..start + length)
 }
 
 #[cfg(test)]

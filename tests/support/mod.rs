@@ -10,6 +10,7 @@
 pub mod app;
 pub mod clip;
 pub mod data;
+pub mod demo;
 pub mod grab;
 pub mod http;
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! Other people's programs at the other end of the wire: VLC and ffmpeg as cameras, VLC as viewer.
+//! Other people's programs at the other end of the wire: VLC and ffmpeg as cameras and as viewers.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -52,28 +52,51 @@ impl Camera {
     }
 }
 
-/// VLC looking at a stream; its pictures are decoded and thrown away.
+/// Somebody who looks at an RTSP stream; the pictures are decoded and thrown away.
 pub struct Viewer {
     pub process: Process,
-    _home: TempDir,
+    first_picture: &'static str,
+    _home: Option<TempDir>,
 }
 
 impl Viewer {
-    /// Starts to look at `url`, by TCP or UDP.
+    /// VLC where its RTSP module (live555) is installed, else ffmpeg: Debian and Ubuntu build VLC without it.
+    pub fn start(url: &str, tcp: bool) -> Self {
+        if vlc_plays_rtsp() { Self::vlc(url, tcp) } else { Self::ffmpeg(url, tcp) }
+    }
+
+    /// VLC.
     pub fn vlc(url: &str, tcp: bool) -> Self {
         let (mut command, home) = vlc();
         command.args(["-vvv", "--no-audio", "--vout=dummy", "--network-caching=200"]);
         if tcp {
             command.arg("--rtsp-tcp");
         }
-        Self { process: Process::start("vlc (viewer)", command.arg(url)), _home: home }
+        let process = Process::start("vlc (viewer)", command.arg(url));
+        Self { process, first_picture: "Received first picture", _home: Some(home) }
     }
 
-    /// Waits until VLC has decoded and shown a first picture.
+    /// ffmpeg.
+    pub fn ffmpeg(url: &str, tcp: bool) -> Self {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-nostdin", "-v", "error", "-rtsp_transport", if tcp { "tcp" } else { "udp" }, "-i", url]);
+        command.args(["-an", "-progress", "pipe:1", "-stats_period", "0.2", "-f", "null", "-"]);
+        let process = Process::start("ffmpeg (viewer)", &mut command);
+        Self { process, first_picture: "out_time_ms=", _home: None }
+    }
+
+    /// Waits until it has decoded a first picture.
     #[track_caller]
     pub fn wait_for_picture(&self, limit: Duration) {
-        self.process.wait_for_line("Received first picture", limit);
+        self.process.wait_for_line(self.first_picture, limit);
     }
+}
+
+/// Whether the VLC of this machine can open `rtsp://` at all.
+pub fn vlc_plays_rtsp() -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let has = |folder: std::path::PathBuf| folder.join("vlc/plugins/access/liblive555_plugin.so").exists();
+    has("/usr/lib".into()) || folders.into_iter().any(has)
 }
 
 fn vlc() -> (Command, TempDir) {

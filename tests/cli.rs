@@ -99,12 +99,13 @@ fn models_are_listed_and_verified() {
     let mut bytes = fs::read(copy.join("ultraface-rfb-640.onnx")).unwrap();
     bytes[1000] ^= 1;
     fs::write(copy.join("ultraface-rfb-640.onnx"), bytes).unwrap();
+    std::os::unix::fs::symlink(root().join("models/mobilenetv2-mask"), folder.path().join("mobilenetv2-mask")).unwrap();
     let folder = folder.path().to_str().unwrap();
     let altered = run(&["models", "verify", "--models-dir", folder]);
     exits(&altered, 1);
     assert!(stdout(&altered).contains("sha256"), "{}", stdout(&altered));
 
-    let used = run(&["image", "a.png", "--models-dir", folder, "--classifier", "none"]);
+    let used = run(&["image", "a.png", "--models-dir", folder]);
     exits(&used, 2);
     assert!(stderr(&used).contains("sha256"), "{}", stderr(&used));
 }

@@ -1,7 +1,7 @@
 //! Configuration: from the YAML file to a checked [`Plan`].
 //!
-//! The way of a file: [`tree`] parses the text into nodes that know their lines and puts environment variables into
-//! values; [`read`] gives them their types ([`raw`]); [`validate`] checks everything else and fills in the defaults.
+//! The way of a file: `tree` parses the text into nodes that know their lines and puts environment variables into
+//! values; `read` gives them their types ([`raw`]); `validate` checks everything else and fills in the defaults.
 //! Each step collects all problems that it can find, so that one run of `maskwatch check` names them all. Nothing here
 //! opens a socket or a camera.
 

@@ -31,6 +31,7 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
     let name = &entry.plan.name;
     let status = entry.status.view();
     let people = entry.metrics.people_so_far();
+    let figure = state.people.figure(name);
     json!({
         "name": name,
         "url": entry.plan.url.to_string(),
@@ -51,7 +52,13 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
         "analyze_fps": entry.plan.analyze_fps,
         "frames": { "decoded": entry.metrics.frames_decoded(), "analyzed": entry.metrics.frames_analyzed() },
         "people": people_by_state(people),
-        "compliance_ratio": state.people.ratio(name),
+        "compliance_ratio": figure.ratio,
+        "compliance": {
+            "window_s": state.people.window().as_secs(),
+            "ratio": figure.ratio,
+            "interval_95": figure.interval,
+            "people": figure.counts,
+        },
         "viewers": entry.metrics.viewers(),
         "stream": stream(host, state.rtsp_port, name),
         "snapshot": format!("/api/v1/cameras/{name}/snapshot.jpg"),

@@ -13,8 +13,6 @@ use maskwatch::demo::{Camera, Face, State};
 use support::{App, Process, Scrape, grab, soon};
 
 const STATES: [State; 3] = [State::Mask, State::Incorrect, State::NoMask];
-/// Colours of the overlay: blue for a mask, red for none, amber for a badly worn one.
-const BOX_COLOURS: [[u8; 3]; 3] = [[0x21, 0x74, 0xf3], [0xff, 0xb0, 0x00], [0xe0, 0x2b, 0x2b]];
 
 /// `maskwatch demo` on free ports, with its clips at hand.
 fn start() -> (App, Vec<Camera>) {
@@ -132,15 +130,22 @@ fn well_inside(face: &Face, width: u32) -> bool {
 /// Whether two vertical lines in a box's colour stand at the face's sides.
 fn has_box(picture: &RgbImage, face: &Face) -> bool {
     let [left, top, wide, high] = face.bbox;
-    let column = |x: u32| {
-        let area = [x, (top + 0.25 * high) as u32, 1, (0.5 * high) as u32];
-        BOX_COLOURS.iter().any(|colour| grab::share_of_colour(picture, area, *colour, 48) > 0.6)
+    let rows = (top + 0.25 * high) as u32..(top + 0.75 * high) as u32;
+    let line_at = |x: u32| {
+        let hits = rows.clone().filter(|y| is_box_colour(picture.get_pixel(x, *y).0)).count();
+        hits * 10 > rows.len() * 6
     };
-    let near = |x: f32| {
-        let reach = 0.4 * wide;
-        ((x - reach) as u32..=(x + reach) as u32).any(column)
-    };
+    let near = |x: f32| ((x - 0.4 * wide) as u32..=(x + 0.4 * wide) as u32).any(line_at);
     near(left) && near(left + wide)
+}
+
+/// The overlay's blue, red or amber by hue: the encoder mixes the colour of a thin line with what is beside it.
+fn is_box_colour([r, g, b]: [u8; 3]) -> bool {
+    let [r, g, b] = [r, g, b].map(i32::from);
+    let blue = b - r > 100 && b - g > 50;
+    let red = r - g > 80 && r - b > 80;
+    let amber = r - b > 120 && g - b > 70;
+    blue || red || amber
 }
 
 #[test]

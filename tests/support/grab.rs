@@ -83,22 +83,6 @@ pub fn readable(url: &str, transport: &str, limit: Duration) -> bool {
     output.status.success() && String::from_utf8_lossy(&output.stdout).contains("codec_name")
 }
 
-/// Share of pixels in a rectangle (x, y, width, height; cut to the picture) whose colour is within `tolerance` of
-/// `colour` in each channel.
-pub fn share_of_colour(picture: &RgbImage, area: [u32; 4], colour: [u8; 3], tolerance: u8) -> f64 {
-    let [left, top, width, height] = area;
-    let (right, bottom) = ((left + width).min(picture.width()), (top + height).min(picture.height()));
-    let (mut hits, mut all) = (0u32, 0u32);
-    for y in top..bottom {
-        for x in left..right {
-            let pixel = picture.get_pixel(x, y).0;
-            all += 1;
-            hits += u32::from(pixel.iter().zip(colour).all(|(is, wanted)| is.abs_diff(wanted) <= tolerance));
-        }
-    }
-    if all == 0 { 0.0 } else { f64::from(hits) / f64::from(all) }
-}
-
 fn ffprobe(url: &str, transport: &str) -> Command {
     let mut command = Command::new("ffprobe");
     command.args(["-v", "error", "-of", "json", "-select_streams", "v:0"]);

@@ -229,12 +229,22 @@ mod tests {
 
     #[test]
     fn buffers_are_not_kept() {
+        /// Memory of a buffer that tells whether it still lives.
+        struct Pixels(Arc<[u8; 64]>);
+        impl AsRef<[u8]> for Pixels {
+            fn as_ref(&self) -> &[u8] {
+                self.0.as_slice()
+            }
+        }
         let hub = Hub::new("a");
-        let one = sample(64, (1, 1));
-        let weak = one.buffer_owned().unwrap().downgrade();
-        hub.publish(one);
-        hub.publish(sample(64, (1, 1)));
-        assert!(weak.upgrade().is_none());
+        let alive = Arc::new([0; 64]);
+        let other = sample(64, (1, 1));
+        let buffer = gst::Buffer::from_slice(Pixels(Arc::clone(&alive)));
+        hub.publish(gst::Sample::builder().buffer(&buffer).caps(&other.caps_owned().unwrap()).build());
+        drop(buffer);
+        assert_eq!(Arc::strong_count(&alive), 2);
+        hub.publish(other);
+        assert_eq!(Arc::strong_count(&alive), 1);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The program as a user calls it: outputs, messages and exit codes of the contract.
 
+// Helpers outside of test functions fail by panicking too.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::fs;

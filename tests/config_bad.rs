@@ -3,6 +3,9 @@
 //! After a deliberate change of a message, write the texts anew: `MASKWATCH_BLESS=1 cargo test --test config_bad`, and
 //! read the difference.
 
+// Helpers outside of test functions fail by panicking too.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,8 @@
 //! Every command line of the README is run as it stands there, in a folder that has what it names.
 
+// Helpers outside of test functions fail by panicking too.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,8 @@
 //! The HTTP side of a running service: probes, metrics, API, snapshot, login, and clients that misbehave.
 
+// Helpers outside of test functions fail by panicking too.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::io::{Read, Write};

@@ -1,5 +1,8 @@
 //! The tests' own tools, tried without the program: peers, clips, grabs, the metrics parser.
 
+// Helpers outside of test functions fail by panicking too.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;

@@ -186,7 +186,6 @@ impl Camera {
             self.fell(failure);
         }
         let good_for = session.up_since.map_or(Duration::ZERO, |since| since.elapsed());
-        drop(session);
         self.end(source);
         (end, good_for)
     }

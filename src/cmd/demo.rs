@@ -20,7 +20,8 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     service::start_media()?;
     let folder = args.scenes.clone().unwrap_or_else(find_folder);
     let cameras = demo::cameras(&folder, |count| {
-        let text = format!("Making {count} clips in {}; this is done once and takes some seconds …\n", folder.display());
+        let text =
+            format!("Making {count} clips in {}; this is done once and takes some seconds …\n", folder.display());
         // Only a courtesy: nothing is lost when nobody reads it.
         let _ = super::print(&text);
     })?;

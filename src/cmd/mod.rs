@@ -74,11 +74,8 @@ fn is_usage(error: &anyhow::Error) -> bool {
 fn complain(error: &anyhow::Error) {
     let mut stderr = std::io::stderr().lock();
     // Nobody is left to tell when this fails.
-    let _ = if error.is::<ConfigError>() {
-        writeln!(stderr, "{error}")
-    } else {
-        writeln!(stderr, "maskwatch: {error:#}")
-    };
+    let _ =
+        if error.is::<ConfigError>() { writeln!(stderr, "{error}") } else { writeln!(stderr, "maskwatch: {error:#}") };
 }
 
 /// Writes text to the standard output. A reader that went away is no error: `maskwatch schema | head`.

@@ -41,7 +41,7 @@ pub struct RawConfig {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Listen")]
 pub struct RawListen {
-    /// Address and port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080; port 0 takes a free one
+    /// Address and port, such as `127.0.0.1:8080`, `[::1]:8080` or `0.0.0.0:8080`; port 0 takes a free one
     pub listen: Option<Listen>,
     /// Who may come in; with `password` or `password_file`. Default: everybody who reaches the address
     pub username: Option<String>,

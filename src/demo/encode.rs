@@ -20,7 +20,7 @@ pub(super) fn write(path: &Path, scene: &Scene, frames: impl Iterator<Item = Rgb
     let result = pipeline
         .set_state(gst::State::Playing)
         .map_err(|error| reason(&pipeline).unwrap_or_else(|| error.to_string()))
-        .and_then(|_| feed(&source, scene, frames).or_else(|error| Err(reason(&pipeline).unwrap_or(error))))
+        .and_then(|_| feed(&source, scene, frames).map_err(|error| reason(&pipeline).unwrap_or(error)))
         .and_then(|()| wait_for_end(&pipeline));
     pipeline.set_state(gst::State::Null).map_err(|error| error.to_string())?;
     result

@@ -79,8 +79,8 @@ impl Coverage {
                 let (x, y) = (index as u32 % self.width, index as u32 / self.width);
                 let (share, pixel) = (share * opacity, picture.get_pixel_mut(x, y));
                 let over = colour(x as f32, y as f32);
-                for channel in 0..3 {
-                    pixel.0[channel] = mix(f32::from(pixel.0[channel]), over[channel], share);
+                for (value, over) in pixel.0.iter_mut().zip(over) {
+                    *value = mix(f32::from(*value), over, share);
                 }
             }
         }

@@ -55,7 +55,9 @@ impl Kind {
         let gop = fps.max(1) * KEYFRAME_INTERVAL_S;
         let name = self.element();
         match self {
-            Self::Nvidia => format!("{name} name=enc preset=low-latency-hq zerolatency=true bitrate={kbps} gop-size={gop}"),
+            Self::Nvidia => {
+                format!("{name} name=enc preset=low-latency-hq zerolatency=true bitrate={kbps} gop-size={gop}")
+            }
             Self::Va => {
                 format!("{name} name=enc rate-control=cbr bitrate={kbps} key-int-max={gop} b-frames=0 target-usage=6")
             }

@@ -155,10 +155,11 @@ impl Host {
         let listener = context.find_source_by_id(&id);
         let port = u16::try_from(server.bound_port()).map_err(|_| HostError::Start("no port".to_owned()))?;
         if let Some(pool) = server.session_pool() {
-            let sweep = glib::timeout_source_new(SESSION_SWEEP, Some("rtsp-sessions"), glib::Priority::DEFAULT, move || {
-                pool.cleanup();
-                glib::ControlFlow::Continue
-            });
+            let sweep =
+                glib::timeout_source_new(SESSION_SWEEP, Some("rtsp-sessions"), glib::Priority::DEFAULT, move || {
+                    pool.cleanup();
+                    glib::ControlFlow::Continue
+                });
             sweep.attach(Some(&context));
         }
         let main_loop = glib::MainLoop::new(Some(&context), false);

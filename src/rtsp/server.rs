@@ -54,11 +54,7 @@ pub struct Stream {
 
 impl Stream {
     fn camera(&self) -> Camera {
-        Camera {
-            hub: Arc::clone(&self.hub),
-            status: Arc::clone(&self.status),
-            metrics: Arc::clone(&self.metrics),
-        }
+        Camera { hub: Arc::clone(&self.hub), status: Arc::clone(&self.status), metrics: Arc::clone(&self.metrics) }
     }
 }
 
@@ -137,13 +133,16 @@ impl RtspServer {
             let (size, rate) = camera.shape();
             let fps = u32::try_from(rate.numer() / rate.denom().max(1)).unwrap_or(0).max(1);
             let fps = stream.output.max_fps.map_or(fps, |most| most.clamp(1, fps));
-            let demand =
-                Demand { bitrate_kbps: stream.output.bitrate_kbps, width: size.0, height: size.1, fps };
-            let limit = stream.output.max_fps.map_or(String::new(), |most| {
-                format!("videorate drop-only=true max-rate={most} ! ")
-            });
+            let demand = Demand { bitrate_kbps: stream.output.bitrate_kbps, width: size.0, height: size.1, fps };
+            let limit = stream
+                .output
+                .max_fps
+                .map_or(String::new(), |most| format!("videorate drop-only=true max-rate={most} ! "));
             let name = camera.hub.camera();
-            fill(bin, &format!("{} ! {limit}{} ! {}", source(0), scaled(name, 0, size), shared.encoder.launch(demand)))?;
+            fill(
+                bin,
+                &format!("{} ! {limit}{} ! {}", source(0), scaled(name, 0, size), shared.encoder.launch(demand)),
+            )?;
             shared.note_encoder(name, bin, Some(&stream.metrics));
             Ok(vec![attach(bin, 0, &camera, size, rate, &shared.ticker)?])
         })
@@ -283,7 +282,8 @@ impl Visitors for Shared {
             return;
         }
         let streams = lock(&self.streams);
-        let metrics = streams.iter().find(|stream| stream.hub.camera() == mount).map(|stream| Arc::clone(&stream.metrics));
+        let metrics =
+            streams.iter().find(|stream| stream.hub.camera() == mount).map(|stream| Arc::clone(&stream.metrics));
         drop(streams);
         if let Some(metrics) = metrics {
             metrics.rtsp_clients(count);

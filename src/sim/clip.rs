@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gst::prelude::*;
 use gst::ClockTime;
+use gst::prelude::*;
 
 /// Longest time that reading a clip may go without a new picture.
 const STALL: ClockTime = ClockTime::from_seconds(20);
@@ -203,11 +203,10 @@ fn read(path: &Path, text: &str) -> Result<(gst::Caps, Vec<gst::Sample>), String
 /// Times counted from the first picture, and the length of one round.
 fn timed(samples: &[gst::Sample]) -> (Vec<Unit>, Duration) {
     let stamp = |buffer: &gst::BufferRef| buffer.dts().or(buffer.pts());
-    let nominal = samples.first().and_then(|sample| sample.caps()?.structure(0)?.get::<gst::Fraction>("framerate").ok());
+    let nominal =
+        samples.first().and_then(|sample| sample.caps()?.structure(0)?.get::<gst::Fraction>("framerate").ok());
     let interval = match nominal {
-        Some(rate) if rate.numer() > 0 => {
-            Duration::from_secs_f64(f64::from(rate.denom()) / f64::from(rate.numer()))
-        }
+        Some(rate) if rate.numer() > 0 => Duration::from_secs_f64(f64::from(rate.denom()) / f64::from(rate.numer())),
         _ => DEFAULT_INTERVAL,
     };
     let mut units: Vec<Unit> = Vec::with_capacity(samples.len());

@@ -1,6 +1,8 @@
 //! The figures of merit against pycocotools and scikit-learn (tests/data/make_eval.py made the cases and the expected
 //! values), and what must hold whatever the boxes.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 use std::path::Path;
 
 use maskwatch_vision::eval::classification::{Confusion, Figures, calibration_error};

@@ -35,25 +35,48 @@ fn people_are_counted_once_and_in_the_right_state() {
     let (mut app, cameras) = start();
     // A turn of a clip is a number of decoded frames. From a moment without people to the same moment of the next turn
     // exactly the people of the clip come by.
-    let empty = |scrape: &Scrape, name: &str| scrape.get("people_visible", &[("camera", name)]) == 0.0;
-    for camera in &cameras {
-        let name = camera.name;
-        let turn = camera.truth.frames.len() as f64;
-        let limit = Duration::from_secs_f64(camera.truth.seconds() + 30.0);
-        let before = app.wait_for_metrics(&format!("{name} begins anew"), limit, |scrape| {
-            let within = scrape.frames(name, "decoded") % turn / f64::from(camera.truth.fps);
-            within < 0.6 && empty(scrape, name) && scrape.frames(name, "decoded") > turn / 2.0
-        });
-        let from = before.frames(name, "decoded");
-        let after = app.wait_for_metrics(&format!("a turn of {name}"), limit, |scrape| {
-            scrape.frames(name, "decoded") >= from + turn && empty(scrape, name)
-        });
-        let counted = |state: &str| after.people(name, state) - before.people(name, state);
-        assert_counts(camera, &STATES.map(|state| (state, counted(state.as_str()) as usize)).into(), name);
-        assert_eq!(counted("unknown"), 0.0, "{name}: unknown");
+    let mut turns: Vec<Turn> = cameras.iter().map(Turn::new).collect();
+    app.wait_for_metrics("a turn of each clip", Duration::from_secs(150), |scrape| {
+        turns.iter_mut().for_each(|turn| turn.look(scrape));
+        turns.iter().all(|turn| turn.after.is_some())
+    });
+    for turn in turns {
+        let (camera, before, after) = (turn.camera, turn.before.unwrap(), turn.after.unwrap());
+        let counted = |state: &str| after.people(camera.name, state) - before.people(camera.name, state);
+        assert_counts(camera, &STATES.map(|state| (state, counted(state.as_str()) as usize)).into(), camera.name);
+        assert_eq!(counted("unknown"), 0.0, "{}: unknown", camera.name);
     }
     app.process.signal("INT");
     assert!(app.process.wait(Duration::from_secs(10)).success());
+}
+
+/// One turn of a clip: the metrics at its begin and at its end.
+struct Turn<'a> {
+    camera: &'a Camera,
+    before: Option<Scrape>,
+    after: Option<Scrape>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(camera: &'a Camera) -> Self {
+        Self { camera, before: None, after: None }
+    }
+
+    /// Keeps the scrape if it is of a moment without people at the begin or the end of the turn.
+    fn look(&mut self, scrape: &Scrape) {
+        let (name, truth) = (self.camera.name, &self.camera.truth);
+        let (decoded, frames) = (scrape.frames(name, "decoded"), truth.frames.len() as f64);
+        if scrape.get("people_visible", &[("camera", name)]) > 0.0 || self.after.is_some() {
+            return;
+        }
+        match &self.before {
+            None if decoded > frames / 2.0 && decoded % frames < 0.6 * f64::from(truth.fps) => {
+                self.before = Some(scrape.clone());
+            }
+            Some(before) if decoded >= before.frames(name, "decoded") + frames => self.after = Some(scrape.clone()),
+            _ => {}
+        }
+    }
 }
 
 /// A classifier with two states takes a mask under the nose for a mask; that is its manifest's word, not a failure.

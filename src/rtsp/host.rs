@@ -216,7 +216,13 @@ impl Drop for Host {
             listener.destroy();
         }
         self.server.client_filter(Some(&mut |_, _| RTSPFilterResult::Remove));
-        self.main_loop.quit();
+        // From within the loop: `quit` before the thread has begun to `run` would be lost, and the join would never end.
+        let main_loop = self.main_loop.clone();
+        let quit = glib::idle_source_new(Some("rtsp-quit"), glib::Priority::HIGH, move || {
+            main_loop.quit();
+            glib::ControlFlow::Break
+        });
+        quit.attach(Some(&self.main_loop.context()));
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -131,7 +131,7 @@ impl App {
 
     /// Scrapes until `condition` holds; gives that scrape.
     #[track_caller]
-    pub fn wait_for_metrics(&self, what: &str, limit: Duration, condition: impl Fn(&Scrape) -> bool) -> Scrape {
+    pub fn wait_for_metrics(&self, what: &str, limit: Duration, condition: impl FnMut(&Scrape) -> bool) -> Scrape {
         metrics::wait_for_metrics(self.http, what, limit, condition)
     }
 

@@ -87,8 +87,8 @@ impl Sample {
 
 /// Scrapes until `condition` holds; gives that scrape.
 #[track_caller]
-pub fn wait_for_metrics(port: u16, what: &str, limit: Duration, condition: impl Fn(&Scrape) -> bool) -> Scrape {
-    wait_for(what, limit, || Scrape::take(port).filter(&condition))
+pub fn wait_for_metrics(port: u16, what: &str, limit: Duration, mut condition: impl FnMut(&Scrape) -> bool) -> Scrape {
+    wait_for(what, limit, || Scrape::take(port).filter(|scrape| condition(scrape)))
 }
 
 fn sample(line: &str) -> Option<Sample> {

@@ -51,6 +51,11 @@ impl Failure {
     /// What a message of GStreamer means. A connection that failed without a cause is looked into: that opens and
     /// closes one TCP connection and may take [`KNOCK`] and a name's resolution.
     pub(super) fn of(error: &glib::Error, plan: &CameraPlan) -> Self {
+        // By HTTP, "internal data stream error" is also what comes of a connection that was never made.
+        let unclear = error.matches(gst::StreamError::Failed) && plan.url.scheme().starts_with("http");
+        if unclear && let Some(failure) = knock(plan) {
+            return failure;
+        }
         let reason = classify(error);
         let cause = match reason {
             DisconnectReason::Unreachable => return knock(plan).unwrap_or_else(|| said(reason, error)),

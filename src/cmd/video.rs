@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use gst::prelude::*;
 use gstmaskwatch::report::Report;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

@@ -48,8 +48,13 @@ pub struct Rig {
 impl Rig {
     /// Starts it without an engine.
     pub fn start(plan: CameraPlan) -> Self {
+        Self::with_metrics(plan, &Metrics::new().unwrap())
+    }
+
+    /// The same, counted with others.
+    pub fn with_metrics(plan: CameraPlan, all: &Arc<Metrics>) -> Self {
         gst::init().unwrap();
-        let all = Metrics::new().unwrap();
+        let all = Arc::clone(all);
         let metrics = all.camera(&plan.name);
         let hub = Hub::new(&plan.name);
         let context =

@@ -20,9 +20,12 @@ use maskwatch_vision::batch::BatchReason;
 const PICTURES: usize = 120;
 const SIZE: (u32, u32) = (1280, 720);
 
+/// Count and time by model and phase.
+type Table = HashMap<(String, &'static str), (usize, Duration)>;
+
 /// Adds up runs and batch sizes by model.
 #[derive(Default)]
-struct Sums(Mutex<HashMap<(String, &'static str), (usize, Duration)>>);
+struct Sums(Mutex<Table>);
 
 impl Sums {
     fn add(&self, model: &str, what: &'static str, count: usize, took: Duration) {

@@ -291,8 +291,8 @@ fn faces_of_all_cameras_are_classified_together_in_chunks() {
     recorder.hold("masks");
     results.submit(&cameras[20], 20, 200);
     recorder.begun("masks");
-    for number in 0..20 {
-        results.submit(&cameras[number], number, 100 + 5 * number as u8);
+    for (number, camera) in cameras.iter().enumerate().take(20) {
+        results.submit(camera, number, 100 + 5 * number as u8);
     }
     // The detector is through with the others when it begins the last one's.
     let mut detected = 1;

@@ -1,5 +1,7 @@
 //! Manifests: what is wrong is said with file, line, field and hint.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod support;
 
 use std::{fs, path::Path};

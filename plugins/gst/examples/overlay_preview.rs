@@ -6,7 +6,6 @@
 
 use std::path::Path;
 
-use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
 use gstmaskwatch::overlay::{Caption, PaintError, Painter, Slate, clock_now};
 use maskwatch_vision::{
@@ -90,7 +89,7 @@ fn picture(
     drop(frame);
     let sample = gst::Sample::builder().buffer(&buffer).caps(&info.to_caps()?).build();
     let png = gst::Caps::new_empty_simple("image/png");
-    let encoded = gst_video::convert_sample(&sample, &png, gst::ClockTime::from_seconds(30))?;
+    let encoded = gst_video::convert_sample(&sample, &png, Some(gst::ClockTime::from_seconds(30)))?;
     let map = encoded.buffer().ok_or("no picture")?.map_readable()?;
     std::fs::write(path, &map)?;
     Ok(())

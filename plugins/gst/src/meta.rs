@@ -4,7 +4,8 @@
 //!
 //! Boxes are normalised, so a copy of the meta stays right when the picture is scaled. The meta's tags are `video` and
 //! `size`: an element that scales asks for the transform below, and one that changes the geometry in a way unknown here
-//! (`videocrop`, `videoflip`) leaves the meta behind rather than with wrong boxes.
+//! (`videocrop`) leaves the meta behind rather than with wrong boxes. `videoflip` of GStreamer 1.22 keeps it as it is:
+//! flip before `maskinfer`.
 #![allow(unsafe_code)]
 
 use std::fmt;

@@ -1,5 +1,7 @@
 //! The launch lines of the elements' documentation run as they stand there.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
 mod support;
 
 use gst::prelude::*;

@@ -128,7 +128,8 @@ fn description(args: &VideoArgs) -> anyhow::Result<String> {
                 video/x-raw,format={I420,NV12} ! maskinfer name=infer sync=true analyze-fps=0";
     let encode = || -> anyhow::Result<String> {
         let known = ENCODERS.into_iter().find(|(name, _)| gst::ElementFactory::find(name).is_some());
-        let (_, encoder) = known.context("no H.264 encoder (install gstreamer1.0-plugins-ugly, or run `make setup`)")?;
+        let (_, encoder) =
+            known.context("no H.264 encoder (install gstreamer1.0-plugins-ugly, or run `make setup`)")?;
         Ok(format!(
             "queue ! videoconvertscale ! video/x-raw,format=I420,width=[2,32766,2],height=[2,32766,2] ! {encoder} ! \
              h264parse ! mp4mux ! filesink name=file"

@@ -132,7 +132,7 @@ impl BaseTransformImpl for MaskInfer {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = lock(&self.settings).clone();
         let name = self.camera_name(&settings);
-        let failed = |error: String| gst::error_msg!(gst::LibraryError::Init, ["camera {name}: {error}"]);
+        let failed = |error: String| gst::error_msg!(gst::LibraryError::Init, ("camera {name}: {error}"));
         let options = settings.options().map_err(failed)?;
         let engine = engines::obtain(&settings.engine, options).map_err(|error| failed(error.to_string()))?;
         let sampler = Sampler::new(settings.analyze_fps, &name);
@@ -286,7 +286,7 @@ impl MaskInfer {
         };
         // Shares the pixels; holds them until the result is there.
         let Ok(frame) = VideoFrame::from_buffer_readable(buffer.copy(), &turn.info) else {
-            gst::element_imp_error!(self, gst::StreamError::Format, ["cannot map a frame of {:?}", turn.info]);
+            gst::element_imp_error!(self, gst::StreamError::Format, ("cannot map a frame of {:?}", turn.info));
             return Err(gst::FlowError::Error);
         };
         let facts = FrameFacts { generation, ..turn.facts };
@@ -302,7 +302,7 @@ impl MaskInfer {
             Verdict::Interrupted => Err(gst::FlowError::Flushing),
             Verdict::Failed(error) => {
                 let camera = &turn.session.mode().camera;
-                gst::element_imp_error!(self, gst::StreamError::Failed, ["camera {camera}: {error}"]);
+                gst::element_imp_error!(self, gst::StreamError::Failed, ("camera {camera}: {error}"));
                 Err(gst::FlowError::Error)
             }
         }

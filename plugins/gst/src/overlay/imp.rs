@@ -155,7 +155,7 @@ impl VideoFilterImpl for MaskOverlay {
         let caption = Caption { camera: &settings.camera, clock: &clock, status: &settings.status };
         let painted = lock(&self.painter).paint(frame, &faces, &caption);
         painted.map_err(|error| {
-            gst::element_imp_error!(self, gst::StreamError::Format, ["{error}"]);
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{error}"));
             gst::FlowError::NotNegotiated
         })?;
         Ok(gst::FlowSuccess::Ok)

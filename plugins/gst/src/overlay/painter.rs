@@ -151,8 +151,9 @@ impl Painter {
             canvas.blend(&bitmap, i64::from(margin), i64::from(margin));
             reserved.push(normalised([margin, margin, bitmap.width(), bitmap.height()], size));
         }
-        let faces = &faces[..faces.len().min(MOST_FACES)];
-        for face in faces {
+        let finite = |r: &Rect| [r.x, r.y, r.w, r.h].iter().all(|v| v.is_finite());
+        let faces: Vec<&FaceView> = faces.iter().filter(|face| finite(&face.rect)).take(MOST_FACES).collect();
+        for face in &faces {
             draw_box(canvas, face, style);
         }
         let labels: Vec<Arc<Bitmap>> = faces.iter().map(|face| self.label(face, style)).collect();

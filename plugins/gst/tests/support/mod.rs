@@ -1,5 +1,5 @@
 //! What the element tests share.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
 use std::{
     path::PathBuf,
@@ -12,7 +12,7 @@ use std::{
 
 use gst::prelude::*;
 use gst_check::Harness;
-use gst_video::{VideoFormat, VideoFrame, VideoInfo};
+use gst_video::{VideoFormat, VideoFrame, VideoInfo, prelude::*};
 use gstmaskwatch::report::{self, Report};
 use maskwatch_engine::{Engine, EngineOptions, NoObserver, Observe, Phase, Provider};
 use maskwatch_vision::batch::BatchReason;

@@ -59,6 +59,16 @@ pub fn packets(url: &str, transport: &str, count: u32, limit: Duration) -> Vec<P
     packets.iter().filter_map(packet).collect()
 }
 
+/// Whether a keyframe is among the first `count` packets that a new client gets.
+#[track_caller]
+pub fn key_within(url: &str, transport: &str, count: u32, limit: Duration) -> bool {
+    let mut command = ffprobe(url, transport);
+    command.args(["-show_entries", "packet=flags", "-read_intervals", &format!("%+#{count}"), url]);
+    let answer: serde_json::Value = serde_json::from_slice(&run_well(&mut command, limit)).unwrap();
+    let key = |packet: &serde_json::Value| packet["flags"].as_str().is_some_and(|flags| flags.starts_with('K'));
+    answer["packets"].as_array().is_some_and(|packets| packets.iter().any(key))
+}
+
 /// The first `count` pictures of a file or an RTSP URL.
 #[track_caller]
 pub fn pictures(url: &str, transport: &str, count: u32, limit: Duration) -> Vec<RgbImage> {

@@ -5,7 +5,7 @@
 //! detect thread:   board -> batch by policy -> detector -> decode -> Subject::select -> bounded channel
 //! classify thread: channel -> all faces that wait, up to 32 -> cut -> classifier -> Subject::finish
 //! ```
-//! Channel rule: the one from detect to classify holds [`JOBS_PER_BATCH`] batches and blocks the detect thread while it
+//! Channel rule: the one from detect to classify holds `JOBS_PER_BATCH` batches and blocks the detect thread while it
 //! is full; pictures then wait on the board, where newer ones supersede older ones. So an overloaded classifier lowers
 //! the analysis rate and holds no more than a fixed number of pictures.
 

@@ -22,6 +22,9 @@ use crate::shutdown::Shutdown;
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// Time from the start of an attempt to its first picture. A camera's keyframes may be seconds apart.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// Frames that make a connection up. A frozen camera may still send one picture to each newcomer, its last; it would be
+/// up and down in turn.
+const PROOF: u64 = 2;
 /// A connection that held for so long was good: the pauses start small again.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -217,7 +220,7 @@ impl Camera {
         let frames = session.watch.frames();
         if frames > session.frames_seen {
             session.frames_seen = frames;
-            if session.up_since.is_none() {
+            if frames >= PROOF && session.up_since.is_none() {
                 session.up_since = Some(Instant::now());
                 self.context.metrics.connected();
                 self.status.up();
@@ -230,7 +233,7 @@ impl Camera {
         let first = session.up_since.is_none();
         let limit = if first { FIRST_FRAME.max(self.plan.timeout) } else { session.watch.patience(self.plan.timeout) };
         let silence = session.watch.silence();
-        (silence > limit).then(|| End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), first)))
+        (silence > limit).then(|| End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), frames == 0)))
     }
 
     /// What a message means for the connection; `None`: it goes on.

@@ -125,3 +125,56 @@ fn passwords_are_asked_for_and_never_shown() {
         rig.stop();
     }
 }
+
+/// An RTSP server over TLS with a certificate that it signed itself, on a thread that ends with the test process.
+fn tls_server(folder: &std::path::Path) -> u16 {
+    use gst_rtsp_server::prelude::*;
+    let (key, cert) = (folder.join("key.pem"), folder.join("cert.pem"));
+    let mut command = std::process::Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=camera", "-keyout"]);
+    support::process::run_well(command.arg(&key).arg("-out").arg(&cert), soon());
+    let certificate = gst_rtsp_server::gio::TlsCertificate::from_files(&cert, &key).unwrap();
+
+    let server = gst_rtsp_server::RTSPServer::new();
+    server.set_address("127.0.0.1");
+    server.set_service("0");
+    let auth = gst_rtsp_server::RTSPAuth::new();
+    auth.set_tls_certificate(Some(&certificate));
+    let mut token = gst_rtsp_server::RTSPToken::builder().field("media.factory.role", "all").build();
+    auth.set_default_token(Some(&mut token));
+    server.set_auth(Some(&auth));
+    let factory = gst_rtsp_server::RTSPMediaFactory::new();
+    factory.set_launch(
+        "( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1 ! \
+         x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay0 )",
+    );
+    let role =
+        gst::Structure::builder("all").field("media.factory.access", true).field("media.factory.construct", true);
+    factory.add_role_from_structure(&role.build());
+    server.mount_points().unwrap().add_factory("/cam", factory);
+    let context = gst::glib::MainContext::new();
+    server.attach(Some(&context)).unwrap();
+    let port = server.bound_port();
+    std::thread::spawn(move || {
+        let main_loop = gst::glib::MainLoop::new(Some(&context), false);
+        context.with_thread_default(|| main_loop.run()).unwrap();
+    });
+    u16::try_from(port).unwrap()
+}
+
+#[test]
+fn rtsps_checks_the_certificate_unless_told_not_to() {
+    gst::init().unwrap();
+    let folder = temp_dir();
+    let url = format!("rtsps://127.0.0.1:{}/cam", tls_server(folder.path()));
+    let rig = Rig::on(&url);
+    let (reason, message) = rig.wait_down();
+    assert_eq!(reason, DisconnectReason::Error, "{message}");
+    assert!(message.contains("insecure_tls: true"), "{message}");
+    assert_eq!(rig.hub.published(), 0, "nothing from a server that nobody vouches for");
+    rig.stop();
+    let rig = Rig::start(CameraPlan { insecure_tls: true, ..plan("gate", &url) });
+    rig.wait_up();
+    assert_eq!(rig.size(), Some((320, 240)));
+    rig.stop();
+}

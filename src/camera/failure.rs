@@ -58,7 +58,7 @@ impl Failure {
         }
         let reason = classify(error);
         let cause = match reason {
-            DisconnectReason::Unreachable => return knock(plan).unwrap_or_else(|| said(reason, error)),
+            DisconnectReason::Unreachable => return knock(plan).unwrap_or_else(|| unclear_open(reason, error, plan)),
             DisconnectReason::Auth if plan.credentials.is_none() => "the camera asks for a password".to_owned(),
             DisconnectReason::Auth => "the camera refuses the password".to_owned(),
             DisconnectReason::NotFound if plan.url.local_path().is_none() => "the camera has no such stream".to_owned(),
@@ -66,6 +66,19 @@ impl Failure {
             _ => return said(reason, error),
         };
         Self::new(reason, cause)
+    }
+}
+
+/// The port answers, and still nothing could be opened: over TLS that is the certificate, nearly always.
+fn unclear_open(reason: DisconnectReason, error: &glib::Error, plan: &CameraPlan) -> Failure {
+    let encrypted = matches!(plan.url.scheme(), "rtsps" | "https");
+    if !encrypted || plan.insecure_tls {
+        return said(reason, error);
+    }
+    Failure {
+        reason: DisconnectReason::Error,
+        cause: "no encrypted connection: the camera's certificate does not verify, or it speaks no TLS".to_owned(),
+        hint: "if the camera signs its own certificate: insecure_tls: true",
     }
 }
 

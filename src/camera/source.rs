@@ -210,7 +210,7 @@ fn configure_rtsp(source: &gst::Element, plan: &CameraPlan) {
         source.set_property("user-pw", credentials.password.expose());
     }
     if plan.insecure_tls {
-        source.set_property_from_str("tls-validation-flags", "none");
+        source.set_property("tls-validation-flags", gst_rtsp_server::gio::TlsCertificateFlags::empty());
     }
     // Sound and metadata are not asked for.
     source.connect("select-stream", false, |values| {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use maskwatch::config::plan::{Credentials, ListenPlan};
+use maskwatch::config::plan::{Credentials, ListenPlan, OutputPlan};
 use maskwatch::config::secret::Secret;
 use maskwatch::metrics::Metrics;
 use maskwatch::rtsp::{RtspServer, Stream};
@@ -196,6 +196,27 @@ fn the_mosaic_shows_all_cameras() {
     assert!(bright(0, 360) < 0.1 && bright(640, 360) < 0.05, "{} {}", bright(0, 360), bright(640, 360));
     wait_until("all is given back", soon(), || bench.rigs.iter().all(|rig| rig.hub.subscribers() == 0));
     assert_eq!(bench.encoded("gate"), 0.0);
+}
+
+#[test]
+fn a_stream_can_be_slower_than_its_camera_and_go_away() {
+    let bench = Bench::start(&[(320, 240, 25)], None);
+    bench.wait_up();
+    let rig = &bench.rigs[0];
+    bench.server.remove("gate");
+    assert!(!grab::readable(&bench.server.url("gate"), "tcp", soon()), "it is offered no longer");
+    assert!(!grab::readable(&bench.server.url("mosaic"), "tcp", soon()), "there is nothing to tile");
+    bench.server.add(Stream {
+        hub: Arc::clone(&rig.hub),
+        status: Arc::clone(rig.camera.status()),
+        metrics: Arc::clone(&rig.metrics),
+        output: OutputPlan { bitrate_kbps: 500, max_fps: Some(5) },
+    });
+    let packets = grab::packets(&bench.server.url("gate"), "tcp", 20, soon());
+    times_rise(&packets);
+    let took = packets.last().unwrap().pts - packets[5].pts;
+    let each = took / (packets.len() - 6) as f64;
+    assert!(each > 0.15, "{each} s from picture to picture");
 }
 
 #[test]

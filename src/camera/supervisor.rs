@@ -149,7 +149,7 @@ impl Camera {
     fn run(&mut self) {
         let mut backoff = Backoff::default();
         while !self.stop.is_set() {
-            let (end, good_for) = self.run_once();
+            let (end, good_for) = self.run_guarded();
             match end {
                 End::Stopped => break,
                 End::Again => continue,
@@ -163,6 +163,16 @@ impl Camera {
             self.stop.wait_timeout(pause);
         }
         self.context.metrics.set_up(false);
+    }
+
+    /// A defect of this program costs one connection, not the camera.
+    fn run_guarded(&mut self) -> (End, Duration) {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run_once()));
+        caught.unwrap_or_else(|_| {
+            let failure = Failure::new(DisconnectReason::Error, "internal error, see the log");
+            self.fell(&failure);
+            (End::Failed(failure), Duration::ZERO)
+        })
     }
 
     /// One connection from its start to its end, and for how long frames came.

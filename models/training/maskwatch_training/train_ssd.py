@@ -47,6 +47,8 @@ class Settings:
     seed: int = 7
     threads: int = 1
     workers: int = 1
+    budget_minutes: float = 0.0
+    """Wall time for what is left to train: the schedule is compressed to end then. 0: no limit."""
 
 
 def input_spec(width: int, height: int) -> InputSpec:
@@ -115,8 +117,17 @@ def train(data: Path, start: Path, out: Path, settings: Settings, device: str = 
         first, best = state["epoch"], state["best"]
     log = (out / "log.jsonl").open("a", encoding="utf-8")
     log.write(json.dumps({"settings": asdict(settings), "from_epoch": first}) + "\n")
+    started, begun_at = time.time(), first / settings.epochs
+
+    def progress(done: int) -> float:
+        """Position in the schedule, 0..1, by steps or by the budget of time, whichever is further."""
+        spent = (time.time() - started) / 60 / settings.budget_minutes if settings.budget_minutes else 0.0
+        return min(1.0, max(done / total, begun_at + (1 - begun_at) * spent))
+
     for epoch in range(first, settings.epochs):
         samples.epoch = epoch
+        if progress(epoch * per_epoch) > 1 - settings.plain_epochs / settings.epochs:
+            samples.plain_from = epoch
         generator = torch.Generator().manual_seed(settings.seed * 1000 + epoch)
         loader = DataLoader(
             samples, settings.batch, shuffle=True, drop_last=True, num_workers=settings.workers,
@@ -130,7 +141,8 @@ def train(data: Path, start: Path, out: Path, settings: Settings, device: str = 
         began = time.time()
         for step, (images, boxes, states, ignore) in enumerate(tqdm(loader, desc=f"epoch {epoch + 1}", mininterval=20)):
             done = epoch * per_epoch + step
-            factor = min(1.0, (done + 1) / settings.warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * done / total)) / 2)
+            position = progress(done)
+            factor = min(1.0, (done + 1) / settings.warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * position)) / 2)
             for group in optimizer.param_groups:
                 group["lr"] = settings.lr * factor
             with torch.autocast(device, torch.bfloat16):
@@ -148,9 +160,12 @@ def train(data: Path, start: Path, out: Path, settings: Settings, device: str = 
             ema.update(net)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
+            if position >= 1.0:
+                break
         record = {"epoch": epoch + 1, "seconds": round(time.time() - began)}
-        record |= {name: round(value / per_epoch, 4) for name, value in sums.items()}
-        if (epoch + 1) % settings.val_every == 0 or epoch + 1 == settings.epochs:
+        record |= {name: round(value / (step + 1), 4) for name, value in sums.items()}
+        finished = epoch + 1 == settings.epochs or position >= 1.0
+        if (epoch + 1) % settings.val_every == 0 or finished:
             found = predict(ema.net.to("cpu"), val, settings.width, settings.height)
             record["val"] = {k: round(v, 4) for k, v in average_precisions(val, found).items()}
             ema.net.to(device)
@@ -165,4 +180,6 @@ def train(data: Path, start: Path, out: Path, settings: Settings, device: str = 
         }, out / "last.tmp")
         (out / "last.tmp").replace(out / "last.pt")
         print(json.dumps(record), flush=True)
+        if finished:
+            break
     return {"best": best, "epochs": settings.epochs, "numpy": np.__version__}

@@ -116,6 +116,8 @@ pub struct CameraPlan {
     pub weight: u32,
     /// Detections under this score are no faces; `None`: the model's own threshold.
     pub min_score: Option<f32>,
+    /// What may leave the process of what this camera sees.
+    pub privacy: Privacy,
     /// Free labels for events and the API.
     pub labels: BTreeMap<String, String>,
     /// The annotated stream.
@@ -136,8 +138,35 @@ impl CameraPlan {
             analyze_fps: 5.0,
             weight: 1,
             min_score: None,
+            privacy: Privacy::Off,
             labels: BTreeMap::new(),
             output: OutputPlan { bitrate_kbps: 2000, max_fps: None },
+        }
+    }
+}
+
+/// What may leave the process of what a camera sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Privacy {
+    /// Pictures as they are.
+    #[default]
+    Off,
+    /// Pictures without a recognisable face.
+    Blur,
+    /// No picture and nothing about one person: totals of closed windows only.
+    Statistics,
+}
+
+impl Privacy {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Blur, Self::Statistics];
+
+    /// As it is written in the configuration and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Blur => "blur",
+            Self::Statistics => "statistics",
         }
     }
 }

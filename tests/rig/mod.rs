@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maskwatch::camera::{CameraContext, CameraHandle, CameraState, Supervisor};
-use maskwatch::config::plan::{CameraPlan, OutputPlan, Transport};
+use maskwatch::config::plan::{CameraPlan, OutputPlan, Privacy, Transport};
 use maskwatch::config::secret::CameraUrl;
 use maskwatch::frames::Hub;
 use maskwatch::metrics::{CameraMetrics, DisconnectReason, Metrics};
@@ -32,6 +32,7 @@ pub fn plan(name: &str, url: &str) -> CameraPlan {
         analyze_fps: 5.0,
         weight: 1,
         min_score: None,
+        privacy: Privacy::Off,
         labels: BTreeMap::new(),
         output: OutputPlan { bitrate_kbps: 1000, max_fps: None },
     }

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod geometry;
 pub mod label;
 pub mod preprocess;
+pub mod privacy;
 pub mod track;
 pub mod vote;
 pub mod zone;

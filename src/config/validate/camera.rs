@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::{Check, Login};
-use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Transport};
+use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Privacy, Transport};
 use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
 use crate::config::secret::CameraUrl;
 use crate::config::tree::Step;
@@ -192,6 +192,11 @@ fn merge(
         analyze_fps: own.analyze_fps.or(shared.analyze_fps).unwrap_or(usual.analyze_fps),
         weight: own.weight.or(shared.weight).unwrap_or(usual.weight),
         min_score: own.min_score.or(shared.min_score).map(|score| score as f32),
+        privacy: own.privacy.or(shared.privacy).map_or(usual.privacy, |privacy| match privacy {
+            RawPrivacy::Off => Privacy::Off,
+            RawPrivacy::Blur => Privacy::Blur,
+            RawPrivacy::Statistics => Privacy::Statistics,
+        }),
         labels,
         output: OutputPlan {
             bitrate_kbps: own.output.bitrate_kbps.or(shared.output.bitrate_kbps).unwrap_or(usual.output.bitrate_kbps),

@@ -104,7 +104,7 @@ impl Service {
 
     fn add(&mut self, plan: CameraPlan, people: &Arc<People>) -> anyhow::Result<()> {
         let metrics = self.metrics.camera(&plan.name);
-        let hub = Hub::new(&plan.name);
+        let hub = Hub::new(&plan, &metrics);
         let output = plan.output;
         let context = CameraContext {
             metrics: Arc::clone(&metrics),

@@ -54,6 +54,9 @@ impl Results {
     }
 
     fn frame(&self, report: &FrameReport) {
+        if let (Some(time), Some(hide)) = (report.running_time, &report.hide) {
+            self.hub.analyzed(time.into(), hide);
+        }
         self.metrics.frame_analyzed(report.latency);
         for face in &report.raw {
             self.metrics.face_seen(face.detection.rect.h * report.height as f32);

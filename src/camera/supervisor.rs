@@ -227,6 +227,7 @@ impl Camera {
 
     /// What the frames, or their absence, tell.
     fn looked(&self, session: &mut Session<'_>) -> Option<End> {
+        self.context.hub.tick();
         let frames = session.watch.frames();
         if frames > session.frames_seen {
             session.frames_seen = frames;

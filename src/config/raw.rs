@@ -107,7 +107,7 @@ pub struct RawCamera {
     pub weight: Option<u32>,
     /// Faces under this score are left out, 0 to 1. Default: the model's own threshold
     pub min_score: Option<f64>,
-    /// off, blur or statistics; only off is available in this version. Default: off
+    /// What of its pictures may be seen: off (all), blur (no face) or statistics (no picture, only totals). Default: off
     pub privacy: Option<RawPrivacy>,
     /// Free labels, at most 16, for the API and events
     pub labels: BTreeMap<String, String>,

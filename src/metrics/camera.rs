@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::privacy::Unknown;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
@@ -26,6 +27,7 @@ pub(super) struct CameraFamilies {
     disconnects: IntCounterVec,
     frames: IntCounterVec,
     dropped: IntCounterVec,
+    hidden: IntCounterVec,
     latency: HistogramVec,
     people: IntCounterVec,
     visible: IntGaugeVec,
@@ -62,6 +64,12 @@ impl CameraFamilies {
                 r,
                 "frames_dropped_total",
                 "Frames that were dropped on purpose.",
+                &["camera", "reason"],
+            )?,
+            hidden: counters(
+                r,
+                "frames_hidden_total",
+                "Frames hidden as a whole by `privacy: blur`, because their faces were not known.",
                 &["camera", "reason"],
             )?,
             latency: histograms(
@@ -102,6 +110,7 @@ impl CameraFamilies {
                 .map(|reason| self.disconnects.with_label_values(&[name, reason.as_str()])),
             frames,
             dropped: FrameDrop::ALL.map(|reason| self.dropped.with_label_values(&[name, reason.as_str()])),
+            hidden: Unknown::ALL.map(|reason| self.hidden.with_label_values(&[name, reason.as_str()])),
             latency: self.latency.with_label_values(&[name]),
             people: MaskState::ALL.map(|state| self.people.with_label_values(&[name, WHOLE_PICTURE, state.as_str()])),
             visible: MaskState::ALL.map(|state| self.visible.with_label_values(&[name, state.as_str()])),
@@ -130,6 +139,9 @@ impl CameraFamilies {
         for reason in FrameDrop::ALL {
             drop(self.dropped.remove_label_values(&[name, reason.as_str()]));
         }
+        for reason in Unknown::ALL {
+            drop(self.hidden.remove_label_values(&[name, reason.as_str()]));
+        }
         drop(self.latency.remove_label_values(one));
         for state in MaskState::ALL {
             drop(self.people.remove_label_values(&[name, WHOLE_PICTURE, state.as_str()]));
@@ -150,6 +162,7 @@ pub struct CameraMetrics {
     disconnects: [IntCounter; DisconnectReason::ALL.len()],
     frames: [IntCounter; STAGES.len()],
     dropped: [IntCounter; FrameDrop::ALL.len()],
+    hidden: [IntCounter; Unknown::ALL.len()],
     latency: Histogram,
     people: [IntCounter; MaskState::ALL.len()],
     visible: [IntGauge; MaskState::ALL.len()],
@@ -197,6 +210,11 @@ impl CameraMetrics {
     /// A frame was dropped.
     pub fn frame_dropped(&self, reason: FrameDrop) {
         self.dropped[reason as usize].inc();
+    }
+
+    /// A frame was hidden as a whole.
+    pub fn frame_hidden(&self, reason: Unknown) {
+        self.hidden[reason as usize].inc();
     }
 
     /// A face of this height, in pixels of the camera's picture, was analysed.

@@ -57,7 +57,7 @@ impl Rig {
         gst::init().unwrap();
         let all = Arc::clone(all);
         let metrics = all.camera(&plan.name);
-        let hub = Hub::new(&plan.name);
+        let hub = Hub::new(&plan, &metrics);
         let context =
             CameraContext { metrics: Arc::clone(&metrics), hub: Arc::clone(&hub), engine: None, listener: None };
         let camera = Supervisor::spawn(plan, context).unwrap();

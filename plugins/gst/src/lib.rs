@@ -10,6 +10,7 @@
 mod draw;
 pub mod engines;
 mod frame;
+pub mod hide;
 pub mod infer;
 pub mod meta;
 pub mod overlay;

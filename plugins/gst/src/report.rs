@@ -8,6 +8,7 @@ use std::time::Duration;
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
     face::{ClassifiedFace, FaceView},
+    geometry::Rect,
     track::Person,
 };
 
@@ -38,6 +39,8 @@ pub struct FrameReport {
     pub faces: Vec<FaceView>,
     /// The faces of this frame alone, as found.
     pub raw: Vec<ClassifiedFace>,
+    /// Boxes of everything that may be a face, to be hidden: those of at least `hide-score`. `None`: not asked for.
+    pub hide: Option<Vec<Rect>>,
 }
 
 /// One person, told once.
@@ -127,6 +130,7 @@ mod tests {
             latency: Duration::from_millis(31),
             faces: Vec::new(),
             raw: Vec::new(),
+            hide: Some(vec![Rect::FULL]),
         }));
         back_and_forth(Report::Person(PersonReport {
             camera: "gate".into(),

@@ -18,6 +18,7 @@ pub mod geometry;
 pub mod label;
 pub mod preprocess;
 pub mod privacy;
+pub mod statistics;
 pub mod track;
 pub mod vote;
 pub mod zone;

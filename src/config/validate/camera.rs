@@ -124,11 +124,7 @@ fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> 
     if let Some(score) = raw.min_score {
         check.range(&under(at, "min_score"), score, (0.0, 1.0), "0 to 1");
     }
-    if let Some(privacy @ (RawPrivacy::Blur | RawPrivacy::Statistics)) = raw.privacy {
-        let name = if privacy == RawPrivacy::Blur { "blur" } else { "statistics" };
-        let hint = "faces would be shown: only `off` can be had";
-        check.problem(&under(at, "privacy"), format!("`{name}` is not available in this version"), hint);
-    }
+    privacy(check, at, raw);
     if raw.zones.used {
         check.later(&under(at, "zones"), "zones and lines are");
     }
@@ -140,6 +136,12 @@ fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> 
         password_file: raw.password_file.as_ref(),
     };
     check.login(at, &login)
+}
+
+fn privacy(check: &mut Check, at: &[Step], raw: &RawCamera) {
+    if raw.privacy == Some(RawPrivacy::Statistics) {
+        check.problem(&under(at, "privacy"), "`statistics` is not available in this version", "`blur` is");
+    }
 }
 
 fn labels(check: &mut Check, at: &[Step], labels: &BTreeMap<String, String>) {

@@ -15,6 +15,7 @@ use maskwatch_engine::{Camera, Engine};
 
 use super::{
     sampler::Sampler,
+    scores::Scores,
     session::{FrameFacts, Mode, Session, Verdict},
     settings::{self, Settings},
     subject::Picture,
@@ -34,7 +35,7 @@ struct Running {
     camera: Arc<Camera>,
     /// A camera does not keep its engine alive.
     engine: Arc<Engine>,
-    min_score: Option<f32>,
+    scores: Scores,
     sampler: Sampler,
     info: Option<gst_video::VideoInfo>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
@@ -139,11 +140,13 @@ impl BaseTransformImpl for MaskInfer {
         let mode =
             Mode { camera: name.clone(), track: settings.track, sync: settings.sync, interval: sampler.interval() };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
+        let face = settings.min_score().unwrap_or(engine.score_threshold());
+        let scores = Scores::new(face, settings.hide_score());
         let running = Running {
             session: Session::new(&self.obj(), mode),
             camera: Arc::new(engine.attach(&name, settings.weight)),
             engine,
-            min_score: settings.min_score(),
+            scores,
             sampler,
             info: None,
             segment: None,
@@ -241,7 +244,7 @@ impl BaseTransformImpl for MaskInfer {
 struct Turn {
     session: Arc<Session>,
     camera: Arc<Camera>,
-    min_score: Option<f32>,
+    scores: Scores,
     info: gst_video::VideoInfo,
     facts: FrameFacts,
     due: bool,
@@ -275,7 +278,7 @@ impl MaskInfer {
             arrived: Instant::now(),
         };
         let (session, camera) = (running.session.clone(), running.camera.clone());
-        Ok(Turn { session, camera, min_score: running.min_score, info, facts, due })
+        Ok(Turn { session, camera, scores: running.scores, info, facts, due })
     }
 
     /// Hands the picture to the engine; in sync mode waits for its faces and puts them on the buffer.
@@ -290,7 +293,8 @@ impl MaskInfer {
             return Err(gst::FlowError::Error);
         };
         let facts = FrameFacts { generation, ..turn.facts };
-        turn.camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.min_score);
+        let scores = turn.scores;
+        turn.camera.submit(Box::new(Picture::new(frame, facts, scores, ticket)), Some(scores.least()));
         if !turn.session.mode().sync {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use std::{
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
     face::{ClassifiedFace, Detection, FaceView, MaskState},
+    geometry::Rect,
     track::{Link, Person, Tracker},
 };
 
@@ -148,7 +149,7 @@ impl Session {
     }
 
     /// Takes a result in and reports it.
-    pub(super) fn done(&self, frame: &FrameFacts, links: &[Link], raw: Vec<ClassifiedFace>) {
+    pub(super) fn done(&self, frame: &FrameFacts, links: &[Link], raw: Vec<ClassifiedFace>, hide: Option<Vec<Rect>>) {
         let mut state = self.lock();
         if state.generation != frame.generation {
             drop(state);
@@ -170,6 +171,7 @@ impl Session {
             latency: frame.arrived.elapsed(),
             faces,
             raw,
+            hide,
         }));
         self.post_people(people);
     }
@@ -299,7 +301,7 @@ fn exact(links: &[Link], raw: &[ClassifiedFace], shown: &[FaceView]) -> Vec<Face
 
 #[cfg(test)]
 mod tests {
-    use maskwatch_vision::{face::StateScores, geometry::Rect};
+    use maskwatch_vision::face::StateScores;
 
     use super::*;
 

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use gstmaskwatch::report::PersonReport;
 use maskwatch_vision::compliance::{ComplianceConfig, ComplianceWindow, Figure};
+use maskwatch_vision::face::MaskState;
+use maskwatch_vision::statistics::Totals;
 
 use crate::camera::Listener;
 use crate::metrics::Metrics;
@@ -55,6 +57,14 @@ impl Listener for People {
         let window = windows.entry(camera.to_owned()).or_insert_with(|| ComplianceWindow::new(self.config));
         window.add(now(), report.person.state);
     }
+
+    fn totals(&self, camera: &str, totals: &Totals) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows.entry(camera.to_owned()).or_insert_with(|| ComplianceWindow::new(self.config));
+        for (state, people) in MaskState::ALL.into_iter().zip(totals.people) {
+            (0..people.unwrap_or(0)).for_each(|_| window.add(now(), state));
+        }
+    }
 }
 
 /// Time since the Unix epoch: windows are meant to outlive the process one day.
@@ -64,7 +74,6 @@ fn now() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use maskwatch_vision::face::MaskState;
     use maskwatch_vision::track::Person;
 
     use super::*;

@@ -12,12 +12,13 @@ use anyhow::Context;
 use maskwatch_engine::{Engine, EngineOptions};
 
 use crate::camera::{CameraContext, CameraHandle, Supervisor};
-use crate::config::plan::{CameraPlan, InferencePlan, Plan};
+use crate::config::plan::{CameraPlan, InferencePlan, Plan, Privacy};
 use crate::frames::Hub;
 use crate::http::{HttpServer, Listening, State};
 use crate::logging;
 use crate::metrics::Metrics;
 use crate::people::People;
+use crate::privacy;
 use crate::roster::{Entry, Roster};
 use crate::rtsp::{RtspServer, Stream};
 
@@ -97,15 +98,19 @@ impl Service {
         let mut service = Self { metrics, roster, cameras: Vec::new(), rtsp, http };
         for camera in plan.cameras {
             let name = camera.name.clone();
-            service.add(camera, &people).with_context(|| format!("camera {name} does not start"))?;
+            service.add(camera, &people, &plan.version).with_context(|| format!("camera {name} does not start"))?;
         }
         Ok(service)
     }
 
-    fn add(&mut self, plan: CameraPlan, people: &Arc<People>) -> anyhow::Result<()> {
+    fn add(&mut self, plan: CameraPlan, people: &Arc<People>, version: &str) -> anyhow::Result<()> {
         let metrics = self.metrics.camera(&plan.name);
         let hub = Hub::new(&plan, &metrics);
         let output = plan.output;
+        privacy::record(&plan, &hub, &metrics, version);
+        if plan.privacy == Privacy::Statistics {
+            self.metrics.withhold(&plan.name);
+        }
         let context = CameraContext {
             metrics: Arc::clone(&metrics),
             hub: Arc::clone(&hub),

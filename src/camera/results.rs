@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use gstmaskwatch::report::{FrameReport, PersonReport, Report};
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::statistics::{Tally, Totals};
 
+use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, FrameDrop};
 
@@ -23,10 +25,19 @@ pub trait Listener: Send + Sync {
     fn person(&self, camera: &str, report: &PersonReport) {
         let _ = (camera, report);
     }
+
+    /// A window of a camera with `privacy: statistics` has closed. Of such a camera nothing else about people is told.
+    fn totals(&self, camera: &str, totals: &Totals) {
+        let _ = (camera, totals);
+    }
 }
 
-/// The results of one camera.
+/// The results of one camera. The one place through which they leave it: with `privacy: statistics` nothing about one
+/// person or one moment passes, but only the totals of [`Tally`].
 pub(super) struct Results {
+    /// With `privacy: statistics`.
+    tally: Option<Tally>,
+    origin: Instant,
     metrics: Arc<CameraMetrics>,
     hub: Arc<Hub>,
     listener: Option<Arc<dyn Listener>>,
@@ -35,8 +46,27 @@ pub(super) struct Results {
 }
 
 impl Results {
-    pub(super) fn new(metrics: Arc<CameraMetrics>, hub: Arc<Hub>, listener: Option<Arc<dyn Listener>>) -> Self {
-        Self { metrics, hub, listener, complaint: None, suppressed: 0 }
+    pub(super) fn new(
+        plan: &CameraPlan,
+        metrics: Arc<CameraMetrics>,
+        hub: Arc<Hub>,
+        listener: Option<Arc<dyn Listener>>,
+    ) -> Self {
+        let statistics = plan.privacy == Privacy::Statistics;
+        let tally = statistics.then(|| Tally::new(plan.statistics, Duration::ZERO));
+        Self { tally, origin: Instant::now(), metrics, hub, listener, complaint: None, suppressed: 0 }
+    }
+
+    /// Looks whether a window has closed. To be called some times per second.
+    pub(super) fn tick(&mut self) {
+        let now = self.origin.elapsed();
+        let Some(totals) = self.tally.as_mut().and_then(|tally| tally.close(now)) else { return };
+        for (state, people) in MaskState::ALL.into_iter().zip(totals.people) {
+            self.metrics.people(state, people.unwrap_or(0));
+        }
+        if let Some(listener) = &self.listener {
+            listener.totals(self.hub.camera(), &totals);
+        }
     }
 
     /// Takes one report in.
@@ -54,6 +84,9 @@ impl Results {
     }
 
     fn frame(&self, report: &FrameReport) {
+        if self.tally.is_some() {
+            return self.metrics.frame_analyzed_unseen();
+        }
         if let (Some(time), Some(hide)) = (report.running_time, &report.hide) {
             self.hub.analyzed(time.into(), hide);
         }
@@ -71,7 +104,10 @@ impl Results {
         }
     }
 
-    fn person(&self, report: &PersonReport) {
+    fn person(&mut self, report: &PersonReport) {
+        if let Some(tally) = &mut self.tally {
+            return tally.add(report.person.state);
+        }
         self.metrics.person(report.person.state);
         if let Some(caption) = caption(self.metrics.people_so_far()) {
             self.hub.set_caption(&caption);

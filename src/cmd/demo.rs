@@ -53,6 +53,7 @@ fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> a
         rtsp: ListenPlan { listen: args.rtsp, auth: None },
         inference: InferencePlan::default(),
         cameras: cameras.iter().enumerate().map(camera).collect::<anyhow::Result<_>>()?,
+        version: String::new(),
     })
 }
 

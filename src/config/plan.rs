@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use maskwatch_engine::Provider;
+use maskwatch_vision::statistics::StatisticsConfig;
 
 use super::secret::{CameraUrl, Secret};
 
@@ -20,6 +21,8 @@ pub struct Plan {
     pub inference: InferencePlan,
     /// In the order of the file; names are unique.
     pub cameras: Vec<CameraPlan>,
+    /// Which text this is: the first twelve digits of its SHA-256; empty for a plan that was not read from a file.
+    pub version: String,
 }
 
 /// One server.
@@ -118,6 +121,8 @@ pub struct CameraPlan {
     pub min_score: Option<f32>,
     /// What may leave the process of what this camera sees.
     pub privacy: Privacy,
+    /// With [`Privacy::Statistics`]: how long and how many.
+    pub statistics: StatisticsConfig,
     /// Free labels for events and the API.
     pub labels: BTreeMap<String, String>,
     /// The annotated stream.
@@ -139,6 +144,7 @@ impl CameraPlan {
             weight: 1,
             min_score: None,
             privacy: Privacy::Off,
+            statistics: StatisticsConfig::default(),
             labels: BTreeMap::new(),
             output: OutputPlan { bitrate_kbps: 2000, max_fps: None },
         }

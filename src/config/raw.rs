@@ -3,6 +3,8 @@
 //!
 //! Value ranges are checked by `validate`, which knows what to say about them.
 
+mod statistics;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
+
+pub use statistics::RawStatistics;
 
 /// Configuration of `maskwatch run`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -26,6 +30,8 @@ pub struct RawConfig {
     pub insecure: bool,
     /// Models and batching
     pub inference: RawInference,
+    /// For cameras with `privacy: statistics`
+    pub statistics: RawStatistics,
     /// Keys of every camera that does not set them itself: any key of a camera but `name` and `url`
     #[schemars(schema_with = "defaults_schema")]
     pub defaults: RawCamera,

@@ -2,6 +2,7 @@
 
 mod camera;
 mod inference;
+mod privacy;
 mod server;
 
 use std::net::SocketAddr;
@@ -20,11 +21,12 @@ pub(super) fn plan(raw: &RawConfig, tree: &Node, surroundings: &Surroundings, pr
     let rtsp = server::listen(&mut check, "rtsp", &raw.rtsp, SocketAddr::from(([127, 0, 0, 1], 8554)), raw.insecure);
     server::apart(&mut check, http.listen, rtsp.listen);
     let inference = inference::plan(&mut check, &raw.inference);
-    let cameras = camera::all(&mut check, raw);
+    let statistics = privacy::statistics(&mut check, &raw.statistics);
+    let cameras = camera::all(&mut check, raw, statistics);
     if raw.events.used {
         check.later(&["events".into()], "events are");
     }
-    Plan { http, rtsp, inference, cameras }
+    Plan { http, rtsp, inference, cameras, version: String::new() }
 }
 
 /// Where problems go, and what places in the file are called.

@@ -13,7 +13,7 @@ mod veil;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use maskwatch_vision::geometry::Rect;
 use maskwatch_vision::privacy::Cover;
@@ -50,6 +50,7 @@ enum Latest {
 pub struct Hub {
     camera: String,
     privacy: Privacy,
+    since: SystemTime,
     /// With [`Privacy::Blur`].
     veil: Option<Veil>,
     metrics: Arc<CameraMetrics>,
@@ -87,6 +88,7 @@ impl Hub {
         Arc::new(Self {
             camera: plan.name.clone(),
             privacy: plan.privacy,
+            since: SystemTime::now(),
             veil: (plan.privacy == Privacy::Blur).then(|| Veil::new(plan.analyze_fps)),
             metrics: Arc::clone(metrics),
             latest: Mutex::default(),
@@ -108,6 +110,11 @@ impl Hub {
     /// What may leave of the camera's pictures.
     pub fn privacy(&self) -> Privacy {
         self.privacy
+    }
+
+    /// Since when that is so.
+    pub fn since(&self) -> SystemTime {
+        self.since
     }
 
     /// A new connection begins; inlets of earlier ones are dead.

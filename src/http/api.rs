@@ -7,6 +7,7 @@ use maskwatch_vision::face::MaskState;
 use serde_json::{Map, Value, json};
 
 use super::State;
+use crate::config::plan::Privacy;
 use crate::roster::Entry;
 
 /// The host by which the client reached us, so that stream addresses are ones that it can reach too. Only what a host
@@ -59,10 +60,25 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
             "interval_95": figure.interval,
             "people": figure.counts,
         },
+        "privacy": privacy(entry),
         "viewers": entry.metrics.viewers(),
         "stream": stream(host, state.rtsp_port, name),
         "snapshot": format!("/api/v1/cameras/{name}/snapshot.jpg"),
     })
+}
+
+/// The mode, since when, and with `statistics` how long and how many.
+fn privacy(entry: &Entry) -> Value {
+    let since = timestamp(entry.hub.since());
+    let mode = entry.hub.privacy();
+    if mode == Privacy::Statistics {
+        let statistics = entry.plan.statistics;
+        return json!({
+            "mode": mode.as_str(), "since": since,
+            "window_s": statistics.window.as_secs(), "minimum": statistics.minimum,
+        });
+    }
+    json!({ "mode": mode.as_str(), "since": since })
 }
 
 fn people_by_state(people: [u64; MaskState::ALL.len()]) -> Value {

@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::{DisconnectReason, FrameDrop, counters, float_gauges, gauges, histograms, unix_seconds};
+use crate::config::plan::Privacy;
 
 /// Seconds from a decoded frame to its result.
 const LATENCY: [f64; 10] = [0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5];
@@ -28,6 +29,7 @@ pub(super) struct CameraFamilies {
     frames: IntCounterVec,
     dropped: IntCounterVec,
     hidden: IntCounterVec,
+    privacy: IntGaugeVec,
     latency: HistogramVec,
     people: IntCounterVec,
     visible: IntGaugeVec,
@@ -72,6 +74,12 @@ impl CameraFamilies {
                 "Frames hidden as a whole by `privacy: blur`, because their faces were not known.",
                 &["camera", "reason"],
             )?,
+            privacy: gauges(
+                r,
+                "privacy_mode_info",
+                "Always 1; the label says what may leave of what the camera sees.",
+                &["camera", "mode"],
+            )?,
             latency: histograms(
                 r,
                 "frame_latency_seconds",
@@ -111,6 +119,7 @@ impl CameraFamilies {
             frames,
             dropped: FrameDrop::ALL.map(|reason| self.dropped.with_label_values(&[name, reason.as_str()])),
             hidden: Unknown::ALL.map(|reason| self.hidden.with_label_values(&[name, reason.as_str()])),
+            privacy: self.privacy.clone(),
             latency: self.latency.with_label_values(&[name]),
             people: MaskState::ALL.map(|state| self.people.with_label_values(&[name, WHOLE_PICTURE, state.as_str()])),
             visible: MaskState::ALL.map(|state| self.visible.with_label_values(&[name, state.as_str()])),
@@ -122,6 +131,15 @@ impl CameraFamilies {
 
     pub(super) fn rtsp_clients(&self, name: &str) -> IntGauge {
         self.rtsp_clients.with_label_values(&[name])
+    }
+
+    /// Takes out the series that tell of single people by moving with them: who looks often enough sees each one pass.
+    pub(super) fn withhold(&self, name: &str) {
+        drop(self.latency.remove_label_values(&[name]));
+        for state in MaskState::ALL {
+            drop(self.visible.remove_label_values(&[name, state.as_str()]));
+        }
+        drop(self.face_height.remove_label_values(&[name]));
     }
 
     /// Takes all series of a camera out. Series that are not there are no fault.
@@ -142,13 +160,14 @@ impl CameraFamilies {
         for reason in Unknown::ALL {
             drop(self.hidden.remove_label_values(&[name, reason.as_str()]));
         }
-        drop(self.latency.remove_label_values(one));
+        for mode in Privacy::ALL {
+            drop(self.privacy.remove_label_values(&[name, mode.as_str()]));
+        }
+        self.withhold(name);
         for state in MaskState::ALL {
             drop(self.people.remove_label_values(&[name, WHOLE_PICTURE, state.as_str()]));
-            drop(self.visible.remove_label_values(&[name, state.as_str()]));
         }
         drop(self.compliance.remove_label_values(one));
-        drop(self.face_height.remove_label_values(one));
         drop(self.rtsp_clients.remove_label_values(one));
     }
 }
@@ -163,6 +182,7 @@ pub struct CameraMetrics {
     frames: [IntCounter; STAGES.len()],
     dropped: [IntCounter; FrameDrop::ALL.len()],
     hidden: [IntCounter; Unknown::ALL.len()],
+    privacy: IntGaugeVec,
     latency: Histogram,
     people: [IntCounter; MaskState::ALL.len()],
     visible: [IntGauge; MaskState::ALL.len()],
@@ -202,6 +222,21 @@ impl CameraMetrics {
         self.latency.observe(latency.as_secs_f64());
     }
 
+    /// A frame was analysed; how long that took would tell whether somebody was there.
+    pub fn frame_analyzed_unseen(&self) {
+        self.frames[1].inc();
+    }
+
+    /// The camera's privacy mode is this one.
+    pub fn privacy(&self, mode: Privacy) {
+        for other in Privacy::ALL {
+            if other != mode {
+                drop(self.privacy.remove_label_values(&[&self.name, other.as_str()]));
+            }
+        }
+        self.privacy.with_label_values(&[&self.name, mode.as_str()]).set(1);
+    }
+
     /// A frame left the encoder.
     pub fn frame_encoded(&self) {
         self.frames[2].inc();
@@ -225,6 +260,11 @@ impl CameraMetrics {
     /// A person was counted.
     pub fn person(&self, state: MaskState) {
         self.people[state as usize].inc();
+    }
+
+    /// So many people were counted.
+    pub fn people(&self, state: MaskState, count: u64) {
+        self.people[state as usize].inc_by(count);
     }
 
     /// People in the picture now, in the order of [`MaskState::ALL`].

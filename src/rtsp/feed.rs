@@ -151,7 +151,7 @@ impl Feed {
     }
 
     fn slate(&self) {
-        let text = message(&self.camera.status.view());
+        let text = message(&self.camera.status.view(), self.camera.hub.privacy());
         let (drawn, begun) = {
             let mut state = self.lock();
             let begun = !std::mem::replace(&mut state.slating, true);

@@ -33,6 +33,7 @@ pub fn plan(name: &str, url: &str) -> CameraPlan {
         weight: 1,
         min_score: None,
         privacy: Privacy::Off,
+        statistics: Default::default(),
         labels: BTreeMap::new(),
         output: OutputPlan { bitrate_kbps: 1000, max_fps: None },
     }

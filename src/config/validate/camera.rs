@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::{Check, Login};
+use maskwatch_vision::statistics::StatisticsConfig;
+
+use super::{Check, Login, privacy};
 use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Privacy, Transport};
 use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
 use crate::config::secret::CameraUrl;
@@ -17,7 +19,7 @@ const MOST_LABELS: usize = 16;
 const LONGEST_LABEL: usize = 128;
 
 /// All cameras that have what a camera needs.
-pub(super) fn all(check: &mut Check, raw: &RawConfig) -> Vec<CameraPlan> {
+pub(super) fn all(check: &mut Check, raw: &RawConfig, statistics: StatisticsConfig) -> Vec<CameraPlan> {
     let defaults = &raw.defaults;
     let defaults_at = [Step::from("defaults")];
     for (key, written) in [("name", defaults.name.is_some()), ("url", defaults.url.is_some())] {
@@ -43,7 +45,9 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig) -> Vec<CameraPlan> {
             let login = keys(check, &at, camera).or_else(|| default_login.clone());
             let name = name(check, &at, camera, &mut first_lines);
             let url = url(check, &at, camera);
-            Some(merge(name?, url?, login, camera, defaults))
+            let plan = CameraPlan { statistics, ..merge(name?, url?, login, camera, defaults) };
+            privacy::camera(check, &at, &plan);
+            Some(plan)
         })
         .collect()
 }
@@ -124,7 +128,6 @@ fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> 
     if let Some(score) = raw.min_score {
         check.range(&under(at, "min_score"), score, (0.0, 1.0), "0 to 1");
     }
-    privacy(check, at, raw);
     if raw.zones.used {
         check.later(&under(at, "zones"), "zones and lines are");
     }
@@ -136,12 +139,6 @@ fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> 
         password_file: raw.password_file.as_ref(),
     };
     check.login(at, &login)
-}
-
-fn privacy(check: &mut Check, at: &[Step], raw: &RawCamera) {
-    if raw.privacy == Some(RawPrivacy::Statistics) {
-        check.problem(&under(at, "privacy"), "`statistics` is not available in this version", "`blur` is");
-    }
 }
 
 fn labels(check: &mut Check, at: &[Step], labels: &BTreeMap<String, String>) {

@@ -7,6 +7,7 @@ use gstmaskwatch::report::{FrameReport, PersonReport, Report};
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::statistics::{Tally, Totals};
 
+use super::status::CameraStatus;
 use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, FrameDrop};
@@ -38,6 +39,7 @@ pub(super) struct Results {
     /// With `privacy: statistics`.
     tally: Option<Tally>,
     origin: Instant,
+    status: Arc<CameraStatus>,
     metrics: Arc<CameraMetrics>,
     hub: Arc<Hub>,
     listener: Option<Arc<dyn Listener>>,
@@ -48,13 +50,14 @@ pub(super) struct Results {
 impl Results {
     pub(super) fn new(
         plan: &CameraPlan,
+        status: Arc<CameraStatus>,
         metrics: Arc<CameraMetrics>,
         hub: Arc<Hub>,
         listener: Option<Arc<dyn Listener>>,
     ) -> Self {
         let statistics = plan.privacy == Privacy::Statistics;
         let tally = statistics.then(|| Tally::new(plan.statistics, Duration::ZERO));
-        Self { tally, origin: Instant::now(), metrics, hub, listener, complaint: None, suppressed: 0 }
+        Self { tally, origin: Instant::now(), status, metrics, hub, listener, complaint: None, suppressed: 0 }
     }
 
     /// Looks whether a window has closed. To be called some times per second.
@@ -71,6 +74,16 @@ impl Results {
 
     /// Takes one report in.
     pub(super) fn take(&mut self, report: Report) {
+        if let Some(tally) = &mut self.tally {
+            // Whatever is not named here is not told: also what is added to the reports one day.
+            match &report {
+                Report::Frame(_) => return self.metrics.frame_analyzed_unseen(),
+                Report::Person(report) => return tally.add(report.person.state),
+                Report::Drop(_) => {}
+                #[allow(unreachable_patterns)]
+                _ => return,
+            }
+        }
         match report {
             Report::Frame(report) => self.frame(&report),
             Report::Person(report) => self.person(&report),
@@ -84,9 +97,7 @@ impl Results {
     }
 
     fn frame(&self, report: &FrameReport) {
-        if self.tally.is_some() {
-            return self.metrics.frame_analyzed_unseen();
-        }
+        self.status.picture(report);
         if let (Some(time), Some(hide)) = (report.running_time, &report.hide) {
             self.hub.analyzed(time.into(), hide);
         }
@@ -104,10 +115,8 @@ impl Results {
         }
     }
 
-    fn person(&mut self, report: &PersonReport) {
-        if let Some(tally) = &mut self.tally {
-            return tally.add(report.person.state);
-        }
+    fn person(&self, report: &PersonReport) {
+        self.status.person(report.person.state);
         self.metrics.person(report.person.state);
         if let Some(caption) = caption(self.metrics.people_so_far()) {
             self.hub.set_caption(&caption);
@@ -144,6 +153,67 @@ fn caption(people: [u64; MaskState::ALL.len()]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Writes down what it hears.
+    #[derive(Default)]
+    struct Ear(std::sync::Mutex<Vec<String>>);
+
+    impl Listener for Ear {
+        fn frame(&self, _: &str, _: &FrameReport) {
+            self.0.lock().unwrap().push("frame".into());
+        }
+
+        fn person(&self, _: &str, _: &PersonReport) {
+            self.0.lock().unwrap().push("person".into());
+        }
+
+        fn totals(&self, camera: &str, totals: &Totals) {
+            self.0.lock().unwrap().push(format!("{camera} {:?}", totals.people));
+        }
+    }
+
+    fn person(state: MaskState) -> Report {
+        let (first_seen, last_seen) = (Duration::ZERO, Duration::ZERO);
+        let person = maskwatch_vision::track::Person {
+            track: 1,
+            state,
+            confidence: 1.0,
+            first_seen,
+            last_seen,
+            frames: 3,
+            face_height_px: 40.0,
+        };
+        Report::Person(PersonReport { camera: "gate".into(), person })
+    }
+
+    #[test]
+    fn with_statistics_only_totals_of_enough_people_leave() {
+        let url = crate::config::secret::CameraUrl::parse("rtsp://127.0.0.1/a").unwrap();
+        let statistics = maskwatch_vision::statistics::StatisticsConfig { window: Duration::ZERO, minimum: 3 };
+        let plan = CameraPlan { privacy: Privacy::Statistics, statistics, ..CameraPlan::new("gate", url) };
+        let all = crate::metrics::Metrics::new().unwrap();
+        let metrics = all.camera("gate");
+        all.withhold("gate");
+        let hub = Hub::new(&plan, &metrics);
+        let ear = Arc::new(Ear::default());
+        let status = Arc::new(CameraStatus::new());
+        let mut results =
+            Results::new(&plan, status, metrics, Arc::clone(&hub), Some(Arc::clone(&ear) as Arc<dyn Listener>));
+        for _ in 0..2 {
+            results.take(person(MaskState::NoMask));
+        }
+        for _ in 0..4 {
+            results.take(person(MaskState::Mask));
+        }
+        let count = |text: &str| all.render().unwrap().contains(text);
+        assert!(count("people_total{camera=\"gate\",state=\"mask\",zone=\"\"} 0"), "nothing moves before the end");
+        results.tick();
+        assert!(count("people_total{camera=\"gate\",state=\"mask\",zone=\"\"} 4"));
+        assert!(count("people_total{camera=\"gate\",state=\"no_mask\",zone=\"\"} 0"));
+        assert_eq!(*ear.0.lock().unwrap(), ["gate [Some(4), None, None, None]"]);
+        assert!(!count("people_visible{camera=\"gate\"") && !count("face_height_pixels_count{camera=\"gate\""));
+        assert_eq!(&*hub.caption(), "");
+    }
 
     #[test]
     fn the_caption_leaves_unknown_out_of_the_ratio() {

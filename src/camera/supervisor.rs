@@ -65,7 +65,13 @@ impl Supervisor {
         let (done, ended) = crossbeam_channel::bounded::<()>(0);
         let hub = Arc::clone(&context.hub);
         let mut camera = Camera {
-            results: Results::new(&plan, Arc::clone(&context.metrics), Arc::clone(&hub), context.listener.clone()),
+            results: Results::new(
+                &plan,
+                Arc::clone(&status),
+                Arc::clone(&context.metrics),
+                Arc::clone(&hub),
+                context.listener.clone(),
+            ),
             plan: plan.clone(),
             context,
             status: Arc::clone(&status),

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use axum::http::{HeaderMap, header};
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::placement::Figures;
 use serde_json::{Map, Value, json};
 
 use super::State;
@@ -30,6 +31,7 @@ pub(super) fn stream(host: &str, port: u16, name: &str) -> String {
 /// Everything about one camera that may be told: no password, no query of its URL.
 pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
     let name = &entry.plan.name;
+    let (placement, advice) = entry.status.advice();
     let status = entry.status.view();
     let people = entry.metrics.people_so_far();
     let figure = state.people.figure(name);
@@ -61,9 +63,25 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
             "people": figure.counts,
         },
         "privacy": privacy(entry),
+        "advice": advice,
+        "placement": view_of(&placement),
         "viewers": entry.metrics.viewers(),
         "stream": stream(host, state.rtsp_port, name),
         "snapshot": format!("/api/v1/cameras/{name}/snapshot.jpg"),
+    })
+}
+
+/// What the advice follows from: the last ten minutes.
+fn view_of(placement: &Figures) -> Value {
+    json!({
+        "faces": placement.faces,
+        "face_height_px": placement.face_height_px,
+        "sharpness": placement.sharpness,
+        "face_luma": placement.face_luma,
+        "luma": placement.luma,
+        "clipped": placement.clipped,
+        "people": placement.people,
+        "unknown_share": placement.unknown_share,
     })
 }
 

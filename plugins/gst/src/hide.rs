@@ -7,11 +7,10 @@
 use gst_video::{VideoFormat, prelude::*};
 use maskwatch_vision::{geometry::Rect, privacy::Cover};
 
-/// Cells along the height of a box, which is some two heights of the face in it. With eight a detector still took 5 of
-/// 178 hidden faces for faces, with four 1 of them (val photos, score 0.1).
+/// Cells along the height of a box, which is some two heights of the face in it, and along a picture that is hidden as a
+/// whole. With eight, a detector still took 5 of 178 hidden faces for faces, and a whole picture of one person for one
+/// large face; with four, 1 of 178 and none (val photos and the demo's portrait, score 0.1).
 const CELLS: u32 = 4;
-/// Cells along the height of a picture that is hidden as a whole: also of a face that fills it.
-const CELLS_OF_WHOLE: u32 = 8;
 /// Cells of least size along the height of the picture.
 const FINEST: u32 = 45;
 
@@ -104,13 +103,13 @@ fn planes_of(planes: &mut [Plane<'_>], [width, height]: [u32; 2], cover: &Cover)
         return Err(HideError::Broken);
     }
     let whole = [Rect::FULL];
-    let (parts, cells): (&[Rect], u32) = match cover {
-        Cover::Whole(_) => (&whole, CELLS_OF_WHOLE),
-        Cover::Parts(parts) => (parts, CELLS),
+    let parts: &[Rect] = match cover {
+        Cover::Whole(_) => &whole,
+        Cover::Parts(parts) => parts,
     };
     for part in parts {
         let Some(area) = Area::of(part, [width, height]) else { continue };
-        let cell = ((area.y1 - area.y0).div_ceil(cells)).max(height.div_ceil(FINEST)).max(2);
+        let cell = ((area.y1 - area.y0).div_ceil(CELLS)).max(height.div_ceil(FINEST)).max(2);
         for plane in planes.iter_mut() {
             if plane.halved {
                 let half = Area { x0: area.x0 / 2, y0: area.y0 / 2, x1: area.x1.div_ceil(2), y1: area.y1.div_ceil(2) };

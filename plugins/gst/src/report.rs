@@ -9,6 +9,7 @@ use gst::{glib, prelude::*};
 use maskwatch_vision::{
     face::{ClassifiedFace, FaceView},
     geometry::Rect,
+    quality::{Exposure, FaceQuality},
     track::Person,
 };
 
@@ -41,6 +42,10 @@ pub struct FrameReport {
     pub raw: Vec<ClassifiedFace>,
     /// Boxes of everything that may be a face, to be hidden: those of at least `hide-score`. `None`: not asked for.
     pub hide: Option<Vec<Rect>>,
+    /// The picture's light.
+    pub exposure: Exposure,
+    /// Size, light and sharpness of the faces, best detections first, at most sixteen.
+    pub quality: Vec<FaceQuality>,
 }
 
 /// One person, told once.
@@ -131,6 +136,8 @@ mod tests {
             faces: Vec::new(),
             raw: Vec::new(),
             hide: Some(vec![Rect::FULL]),
+            exposure: Exposure { luma: 0.5, clipped: 0.1 },
+            quality: vec![FaceQuality::default()],
         }));
         back_and_forth(Report::Person(PersonReport {
             camera: "gate".into(),

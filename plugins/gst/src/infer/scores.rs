@@ -1,9 +1,15 @@
 //! Which detections are faces, and which only may be some.
 
+use maskwatch_engine::Outcome;
 use maskwatch_vision::{
     face::{ClassifiedFace, Detection},
+    frame::FrameView,
     geometry::Rect,
+    quality::{self, Exposure, FaceQuality},
 };
+
+/// Faces of one picture whose light and sharpness are measured, best detections first.
+const MOST_MEASURED: usize = 16;
 
 /// Least scores of one element.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,19 +36,53 @@ impl Scores {
         found.iter().take_while(|detection| detection.score >= self.face).count()
     }
 
-    /// Takes off what is no face; gives the boxes to hide, those of the faces with them.
-    pub(super) fn split(&self, raw: &mut Vec<ClassifiedFace>) -> Option<Vec<Rect>> {
-        let hide = self.hide.map(|_| raw.iter().map(|face| face.detection.rect).collect());
+    /// Takes off what is no face.
+    pub(super) fn keep_faces(&self, raw: &mut Vec<ClassifiedFace>) {
         raw.retain(|face| face.detection.score >= self.face);
-        hide
+    }
+}
+
+/// What is read out of a picture and its detections apart from the faces' states.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Looked {
+    /// Boxes to hide, those of the faces with them.
+    pub(super) hide: Option<Vec<Rect>>,
+    pub(super) exposure: Exposure,
+    /// Of the faces that count.
+    pub(super) quality: Vec<FaceQuality>,
+}
+
+impl Looked {
+    /// Some thousand samples: of the picture, and of each face that counts, as many as are told apart by eye.
+    pub(super) fn at(outcome: &Outcome, frame: &FrameView<'_>, scores: &Scores) -> Self {
+        let Outcome::Done(raw) = outcome else { return Self::default() };
+        let counted = raw.iter().filter(|face| face.detection.score >= scores.face).take(MOST_MEASURED);
+        Self {
+            hide: scores.hide.map(|_| raw.iter().map(|face| face.detection.rect).collect()),
+            exposure: quality::exposure(frame),
+            quality: counted.filter_map(|face| quality::face(frame, &face.detection.rect)).collect(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use maskwatch_vision::face::MaskState;
+    use maskwatch_vision::{
+        face::MaskState,
+        frame::{ColorMatrix, ColorRange, PixelFormat},
+    };
 
     use super::*;
+
+    const GREY: FrameView<'static> = FrameView {
+        format: PixelFormat::Rgb,
+        width: 2,
+        height: 1,
+        planes: [&[128; 6], &[], &[]],
+        strides: [6, 0, 0],
+        matrix: ColorMatrix::Bt601,
+        range: ColorRange::Full,
+    };
 
     fn faces() -> Vec<ClassifiedFace> {
         let face = |score: f32| {
@@ -59,7 +99,10 @@ mod tests {
         let mut raw = faces();
         let found: Vec<Detection> = raw.iter().map(|face| face.detection).collect();
         assert_eq!(scores.faces(&found), 2);
-        assert_eq!(scores.split(&mut raw).map(|hide| hide.len()), Some(3));
+        let looked = Looked::at(&Outcome::Done(raw.clone()), &GREY, &scores);
+        assert_eq!(looked.hide.map(|hide| hide.len()), Some(3));
+        assert!((looked.exposure.luma - 0.5).abs() < 0.01);
+        scores.keep_faces(&mut raw);
         assert_eq!(raw.len(), 2);
     }
 
@@ -68,6 +111,7 @@ mod tests {
         let scores = Scores::new(0.3, Some(0.6));
         assert_eq!(scores.least(), 0.3);
         let plain = Scores::new(0.3, None);
-        assert_eq!((plain.least(), plain.split(&mut faces())), (0.3, None));
+        assert_eq!(plain.least(), 0.3);
+        assert_eq!(Looked::at(&Outcome::Done(faces()), &GREY, &plain).hide, None);
     }
 }

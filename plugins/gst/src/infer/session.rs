@@ -8,11 +8,10 @@ use std::{
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
     face::{ClassifiedFace, Detection, FaceView, MaskState},
-    geometry::Rect,
     track::{Link, Person, Tracker},
 };
 
-use super::MaskInfer;
+use super::{MaskInfer, scores::Looked};
 use crate::report::{DropReport, FrameReport, PersonReport, Report, to_message};
 
 /// Pictures of one camera that may be in the engine at once: one detected, one classified, one waiting.
@@ -149,7 +148,7 @@ impl Session {
     }
 
     /// Takes a result in and reports it.
-    pub(super) fn done(&self, frame: &FrameFacts, links: &[Link], raw: Vec<ClassifiedFace>, hide: Option<Vec<Rect>>) {
+    pub(super) fn done(&self, frame: &FrameFacts, links: &[Link], raw: Vec<ClassifiedFace>, looked: Looked) {
         let mut state = self.lock();
         if state.generation != frame.generation {
             drop(state);
@@ -171,7 +170,9 @@ impl Session {
             latency: frame.arrived.elapsed(),
             faces,
             raw,
-            hide,
+            hide: looked.hide,
+            exposure: looked.exposure,
+            quality: looked.quality,
         }));
         self.post_people(people);
     }
@@ -301,7 +302,7 @@ fn exact(links: &[Link], raw: &[ClassifiedFace], shown: &[FaceView]) -> Vec<Face
 
 #[cfg(test)]
 mod tests {
-    use maskwatch_vision::face::StateScores;
+    use maskwatch_vision::{face::StateScores, geometry::Rect};
 
     use super::*;
 

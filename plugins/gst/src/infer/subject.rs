@@ -5,7 +5,7 @@ use maskwatch_engine::{Outcome, Subject};
 use maskwatch_vision::{face::Detection, frame::FrameView, track::Link};
 
 use super::{
-    scores::Scores,
+    scores::{Looked, Scores},
     session::{FrameFacts, Ticket},
 };
 use crate::frame::view;
@@ -43,15 +43,16 @@ impl Subject for Picture {
 
     fn finish(self: Box<Self>, outcome: Outcome) {
         let Self { frame, facts, scores, links, ticket } = *self;
+        let looked = Looked::at(&outcome, &view(&frame), &scores);
         drop(frame);
         let session = ticket.session();
         match outcome {
             Outcome::Done(mut raw) => {
-                let hide = scores.split(&mut raw);
+                scores.keep_faces(&mut raw);
                 // An engine need not ask about a picture without faces; the tracker must hear of it all the same.
                 let found = || raw.iter().map(|face| face.detection).collect::<Vec<_>>();
                 let links = links.or_else(|| session.associate(&facts, &found())).unwrap_or_default();
-                session.done(&facts, &links, raw, hide);
+                session.done(&facts, &links, raw, looked);
             }
             Outcome::Dropped(reason) => session.given_up(&facts, reason.as_str()),
             Outcome::Failed(error) => session.failed(&facts, error),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use maskwatch_engine::{Engine, EngineOptions};
+use maskwatch_vision::zone::Areas;
 
 use crate::camera::{CameraContext, CameraHandle, Supervisor};
 use crate::config::plan::{CameraPlan, InferencePlan, Plan};
@@ -17,7 +18,7 @@ use crate::frames::Hub;
 use crate::http::{HttpServer, Listening, State};
 use crate::logging;
 use crate::metrics::Metrics;
-use crate::people::People;
+use crate::people::{Keeper, People};
 use crate::roster::{Entry, Roster};
 use crate::rtsp::{RtspServer, Stream};
 
@@ -67,6 +68,7 @@ pub struct Service {
     cameras: Vec<CameraHandle>,
     rtsp: RtspServer,
     http: HttpServer,
+    keeper: Keeper,
 }
 
 impl Service {
@@ -84,7 +86,8 @@ impl Service {
         metrics.config_loaded();
 
         let roster = Arc::new(Roster::new(plan.cameras.iter().map(|camera| camera.name.clone()).collect()));
-        let people = Arc::new(People::new(Arc::clone(&metrics)));
+        let (people, keeper) = People::start(Arc::clone(&metrics), plan.compliance, plan.state_dir.as_deref())
+            .context("people: the thread does not start")?;
         let state = State::new(
             Arc::clone(&metrics),
             Arc::clone(&roster),
@@ -93,7 +96,7 @@ impl Service {
             plan.http.auth.as_ref(),
         );
         let http = listening.serve(state).context("http: the server does not start")?;
-        let mut service = Self { metrics, roster, cameras: Vec::new(), rtsp, http };
+        let mut service = Self { metrics, roster, cameras: Vec::new(), rtsp, http, keeper };
         for camera in plan.cameras {
             let name = camera.name.clone();
             service.add(camera, &people).with_context(|| format!("camera {name} does not start"))?;
@@ -102,18 +105,20 @@ impl Service {
     }
 
     fn add(&mut self, plan: CameraPlan, people: &Arc<People>) -> anyhow::Result<()> {
-        let metrics = self.metrics.camera(&plan.name);
+        let metrics = self.metrics.camera_with_zones(&plan.name, &plan.places());
         let hub = Hub::new(&plan.name);
         let output = plan.output;
+        let areas = Arc::new(if output.zones { plan.areas.clone() } else { Areas::default() });
         let context = CameraContext {
             metrics: Arc::clone(&metrics),
             hub: Arc::clone(&hub),
             engine: Some(ENGINE.to_owned()),
             listener: Some(Arc::clone(people) as Arc<dyn crate::camera::Listener>),
         };
+        people.caption(&hub);
         let camera = Supervisor::spawn(plan, context)?;
         self.roster.add(Entry::of(&camera, Arc::clone(&metrics)));
-        self.rtsp.add(Stream { hub, status: Arc::clone(camera.status()), metrics, output });
+        self.rtsp.add(Stream { hub, status: Arc::clone(camera.status()), metrics, output, areas });
         self.cameras.push(camera);
         Ok(())
     }
@@ -156,7 +161,7 @@ impl Service {
     pub fn stop(self) {
         let begin = Instant::now();
         watch_the_end(begin + ALL_END);
-        let Self { cameras, rtsp, http, .. } = self;
+        let Self { cameras, rtsp, http, keeper, .. } = self;
         tracing::info!(cameras = cameras.len(), "ending: cameras");
         cameras.iter().for_each(CameraHandle::ask_to_stop);
         for camera in cameras {
@@ -165,6 +170,8 @@ impl Service {
                 tracing::warn!("camera {name}: did not end in time and is left behind");
             }
         }
+        // All people are counted now.
+        keeper.stop();
         tracing::info!("ending: streams, engine, HTTP");
         drop(rtsp);
         gstmaskwatch::engines::unregister(ENGINE);

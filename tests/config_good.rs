@@ -166,3 +166,35 @@ fn open_servers_need_a_password_or_the_word() {
 fn empty_keys_of_a_later_version_are_accepted() {
     assert!(parse("events: {}\ncameras: [{ name: a, url: rtsp://h/1, zones: [], privacy: off }]").is_ok());
 }
+
+#[test]
+fn zones_lines_and_masks_become_areas() {
+    let plan = parse(
+        "defaults: { min_face_px: 12, zones: [{ name: all, polygon: [[0, 0], [1, 0], [1, 1]] }] }\n\
+         cameras:\n\
+         - { name: a, url: rtsp://h/1 }\n\
+         - { name: b, url: rtsp://h/2, min_face_px: 20, output: { zones: true }, zones: [\
+             { name: door, line: [[0.2, 0.7], [0.8, 0.7]] }, { name: hall, polygon: [[0, 0], [1, 0], [1, 1]] },\
+             { name: poster, polygon: [[0, 0], [0.1, 0], [0, 0.1]], ignore: true }] }\n\
+         - { name: c, url: rtsp://h/3, zones: [] }\n",
+    )
+    .unwrap();
+    let [a, b, c] = &plan.cameras[..] else { panic!("{plan:?}") };
+    assert_eq!((a.places(), a.areas.min_face_height_px, a.output.zones), (vec!["all".to_owned()], 12.0, false));
+    assert_eq!(b.places(), ["hall", "door:forward", "door:backward"], "a camera's own zones replace those of all");
+    assert_eq!((b.areas.ignore.len(), b.areas.min_face_height_px, b.output.zones), (1, 20.0, true));
+    assert_eq!(c.places(), Vec::<String>::new());
+}
+
+#[test]
+fn the_state_has_its_folder() {
+    let plan = |key: &str, given: Option<&str>| {
+        let env = |name: &str| given.filter(|_| name == "STATE_DIRECTORY").map(str::to_owned);
+        let around = Surroundings { file: "x.yaml".into(), folder: PathBuf::from("/etc/maskwatch"), env: &env };
+        config::parse(&format!("{key}cameras: [{{ name: a, url: rtsp://h/1 }}]"), &around).unwrap().state_dir.unwrap()
+    };
+    assert_eq!(plan("", None), PathBuf::from("/etc/maskwatch/state"));
+    assert_eq!(plan("", Some("/var/lib/maskwatch:/var/lib/other")), PathBuf::from("/var/lib/maskwatch"));
+    assert_eq!(plan("state_dir: here\n", Some("/var/lib/maskwatch")), PathBuf::from("/etc/maskwatch/here"));
+    assert_eq!(plan("state_dir: /srv/state\n", None), PathBuf::from("/srv/state"));
+}

@@ -1,9 +1,9 @@
-//! What `maskinfer` tells goes to the camera's metrics, to the overlay's caption and to the [`Listener`].
+//! What `maskinfer` tells goes to the camera's metrics and to the [`Listener`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gstmaskwatch::report::{FrameReport, PersonReport, Report};
+use gstmaskwatch::report::{FrameReport, PersonReport, Report, VerdictReport, VisitReport};
 use maskwatch_vision::face::MaskState;
 
 use crate::frames::Hub;
@@ -21,6 +21,16 @@ pub trait Listener: Send + Sync {
 
     /// A person was counted.
     fn person(&self, camera: &str, report: &PersonReport) {
+        let _ = (camera, report);
+    }
+
+    /// A person counted before was counted at a further place.
+    fn visit(&self, camera: &str, report: &VisitReport) {
+        let _ = (camera, report);
+    }
+
+    /// A state is known while the person is still in view: for alerts.
+    fn verdict(&self, camera: &str, report: &VerdictReport) {
         let _ = (camera, report);
     }
 }
@@ -44,6 +54,12 @@ impl Results {
         match report {
             Report::Frame(report) => self.frame(&report),
             Report::Person(report) => self.person(&report),
+            Report::Visit(report) => self.visit(&report),
+            Report::Verdict(report) => {
+                if let Some(listener) = &self.listener {
+                    listener.verdict(self.hub.camera(), &report);
+                }
+            }
             Report::Drop(report) => {
                 self.metrics.frame_dropped(FrameDrop::from_name(&report.reason));
                 if let Some(error) = report.error {
@@ -69,12 +85,19 @@ impl Results {
     }
 
     fn person(&self, report: &PersonReport) {
-        self.metrics.person(report.person.state);
-        if let Some(caption) = caption(self.metrics.people_so_far()) {
-            self.hub.set_caption(&caption);
-        }
+        let state = report.person.state;
+        self.metrics.person(state);
+        report.zones.iter().for_each(|zone| self.metrics.person_at(zone, state));
+        report.crossings.iter().for_each(|crossing| self.metrics.person_at(&crossing.label(), state));
         if let Some(listener) = &self.listener {
             listener.person(self.hub.camera(), report);
+        }
+    }
+
+    fn visit(&self, report: &VisitReport) {
+        self.metrics.person_at(&report.visited.label(), report.state);
+        if let Some(listener) = &self.listener {
+            listener.visit(self.hub.camera(), report);
         }
     }
 
@@ -86,30 +109,5 @@ impl Results {
         }
         tracing::warn!(error, suppressed = self.suppressed, "a frame was not analysed");
         (self.complaint, self.suppressed) = (Some(Instant::now()), 0);
-    }
-}
-
-/// The running figure of the overlay: people so far, in the order of [`MaskState::ALL`]. `None` while nobody is known.
-fn caption(people: [u64; MaskState::ALL.len()]) -> Option<String> {
-    let of = |state: MaskState| people[state as usize];
-    let known = of(MaskState::Mask) + of(MaskState::Incorrect) + of(MaskState::NoMask);
-    let unknown = of(MaskState::Unknown);
-    if known == 0 {
-        return None;
-    }
-    let percent = of(MaskState::Mask) as f64 / known as f64 * 100.0;
-    let rest = if unknown > 0 { format!(", {unknown} unknown") } else { String::new() };
-    Some(format!("Mask {percent:.0} % of {known}{rest}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_caption_leaves_unknown_out_of_the_ratio() {
-        assert_eq!(caption([0, 0, 0, 4]), None);
-        assert_eq!(caption([3, 0, 1, 0]).as_deref(), Some("Mask 75 % of 4"));
-        assert_eq!(caption([1, 1, 1, 2]).as_deref(), Some("Mask 33 % of 3, 2 unknown"));
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use maskwatch_engine::Provider;
+use maskwatch_vision::zone::Areas;
 
 use super::secret::{CameraUrl, Secret};
 
@@ -16,8 +17,12 @@ pub struct Plan {
     pub http: ListenPlan,
     /// Annotated streams.
     pub rtsp: ListenPlan,
+    /// Folder for what outlives a restart; `None`: nothing is written to disk.
+    pub state_dir: Option<PathBuf>,
     /// Models and batching.
     pub inference: InferencePlan,
+    /// How people add up to shares.
+    pub compliance: CompliancePlan,
     /// In the order of the file; names are unique.
     pub cameras: Vec<CameraPlan>,
 }
@@ -77,6 +82,26 @@ impl Default for InferencePlan {
     }
 }
 
+/// Windows over which shares of people are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompliancePlan {
+    /// Length of the sliding window.
+    pub window: Duration,
+    /// Steps in which it moves on; whole seconds, no longer than the window.
+    pub bucket: Duration,
+    /// People with a known state below which no share is told.
+    pub min_people: u64,
+    /// How long people by hour are kept.
+    pub history: Duration,
+}
+
+impl Default for CompliancePlan {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { window: seconds(3600), bucket: seconds(60), min_people: 20, history: seconds(14 * 24 * 3600) }
+    }
+}
+
 /// The folder of models: `$MASKWATCH_MODELS`, `models` in the working folder, beside the program or up to two folders
 /// above it, or `/usr/share/maskwatch/models`; where none is there, `models`.
 pub fn find_models_dir() -> PathBuf {
@@ -116,6 +141,8 @@ pub struct CameraPlan {
     pub weight: u32,
     /// Detections under this score are no faces; `None`: the model's own threshold.
     pub min_score: Option<f32>,
+    /// Zones, lines, ignore masks and the least face height.
+    pub areas: Areas,
     /// Free labels for events and the API.
     pub labels: BTreeMap<String, String>,
     /// The annotated stream.
@@ -123,6 +150,13 @@ pub struct CameraPlan {
 }
 
 impl CameraPlan {
+    /// The labels that people are counted under besides the camera as a whole: zones by name, lines as `door:forward`
+    /// and `door:backward`.
+    pub fn places(&self) -> Vec<String> {
+        let label = |place| gstmaskwatch::report::Visited::of(&self.areas, place).label();
+        self.areas.places().into_iter().map(label).collect()
+    }
+
     /// A camera with the defaults of every key.
     pub fn new(name: impl Into<String>, url: CameraUrl) -> Self {
         Self {
@@ -136,8 +170,9 @@ impl CameraPlan {
             analyze_fps: 5.0,
             weight: 1,
             min_score: None,
+            areas: Areas::default(),
             labels: BTreeMap::new(),
-            output: OutputPlan { bitrate_kbps: 2000, max_fps: None },
+            output: OutputPlan { bitrate_kbps: 2000, max_fps: None, zones: false },
         }
     }
 }
@@ -160,4 +195,6 @@ pub struct OutputPlan {
     pub bitrate_kbps: u32,
     /// Frames per second at most; `None`: as the camera sends.
     pub max_fps: Option<u32>,
+    /// Draw zones and lines.
+    pub zones: bool,
 }

@@ -13,6 +13,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
+mod compliance;
+mod zones;
+
+pub use compliance::RawCompliance;
+pub use zones::RawZone;
+
 /// Configuration of `maskwatch run`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -24,8 +30,13 @@ pub struct RawConfig {
     pub rtsp: RawListen,
     /// Allow servers that listen beyond this machine without a password. Default: false
     pub insecure: bool,
+    /// Folder for what outlives a restart: the people counted. Relative to the configuration file; default: what
+    /// systemd gives (STATE_DIRECTORY), else `state` beside the configuration file
+    pub state_dir: Option<PathBuf>,
     /// Models and batching
     pub inference: RawInference,
+    /// Shares of people with a mask
+    pub compliance: RawCompliance,
     /// Keys of every camera that does not set them itself: any key of a camera but `name` and `url`
     #[schemars(schema_with = "defaults_schema")]
     pub defaults: RawCamera,
@@ -107,12 +118,14 @@ pub struct RawCamera {
     pub weight: Option<u32>,
     /// Faces under this score are left out, 0 to 1. Default: the model's own threshold
     pub min_score: Option<f64>,
+    /// Faces lower than so many pixels are not looked at, 0 to 1000. Default: 0
+    pub min_face_px: Option<u32>,
     /// off, blur or statistics; only off is available in this version. Default: off
     pub privacy: Option<RawPrivacy>,
     /// Free labels, at most 16, for the API and events
     pub labels: BTreeMap<String, String>,
-    /// Zones and lines; not available in this version, must be empty
-    pub zones: Later,
+    /// Zones in which people are counted, lines that they cross, and zones to be ignored; at most 32
+    pub zones: Option<Vec<RawZone>>,
     /// The annotated stream
     pub output: RawOutput,
 }
@@ -126,6 +139,8 @@ pub struct RawOutput {
     pub bitrate_kbps: Option<u32>,
     /// Frames per second at most, 1 to 120. Default: as the camera sends
     pub max_fps: Option<u32>,
+    /// Draw the camera's zones and lines, here and on snapshots. Default: false
+    pub zones: Option<bool>,
 }
 
 /// Execution provider.

@@ -1,8 +1,11 @@
 //! Checks what types cannot say, and fills in the defaults. Collects every problem.
 
 mod camera;
+mod compliance;
 mod inference;
 mod server;
+mod state;
+mod zones;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,12 +22,14 @@ pub(super) fn plan(raw: &RawConfig, tree: &Node, surroundings: &Surroundings, pr
     let http = server::listen(&mut check, "http", &raw.http, SocketAddr::from(([127, 0, 0, 1], 8080)), raw.insecure);
     let rtsp = server::listen(&mut check, "rtsp", &raw.rtsp, SocketAddr::from(([127, 0, 0, 1], 8554)), raw.insecure);
     server::apart(&mut check, http.listen, rtsp.listen);
+    let state_dir = Some(state::folder(&check, raw.state_dir.as_deref()));
     let inference = inference::plan(&mut check, &raw.inference);
+    let compliance = compliance::plan(&mut check, &raw.compliance);
     let cameras = camera::all(&mut check, raw);
     if raw.events.used {
         check.later(&["events".into()], "events are");
     }
-    Plan { http, rtsp, inference, cameras }
+    Plan { http, rtsp, state_dir, inference, compliance, cameras }
 }
 
 /// Where problems go, and what places in the file are called.

@@ -3,10 +3,9 @@
 use std::time::SystemTime;
 
 use axum::http::{HeaderMap, header};
-use maskwatch_vision::face::MaskState;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::State;
+use super::{State, people};
 use crate::roster::Entry;
 
 /// The host by which the client reached us, so that stream addresses are ones that it can reach too. Only what a host
@@ -30,8 +29,7 @@ pub(super) fn stream(host: &str, port: u16, name: &str) -> String {
 pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
     let name = &entry.plan.name;
     let status = entry.status.view();
-    let people = entry.metrics.people_so_far();
-    let figure = state.people.figure(name);
+    let compliance = people::compliance(entry, state);
     json!({
         "name": name,
         "url": entry.plan.url.to_string(),
@@ -51,24 +49,14 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
         })),
         "analyze_fps": entry.plan.analyze_fps,
         "frames": { "decoded": entry.metrics.frames_decoded(), "analyzed": entry.metrics.frames_analyzed() },
-        "people": people_by_state(people),
-        "compliance_ratio": figure.ratio,
-        "compliance": {
-            "window_s": state.people.window().as_secs(),
-            "ratio": figure.ratio,
-            "interval_95": figure.interval,
-            "people": figure.counts,
-        },
+        "people": people::by_state(entry.metrics.people_so_far()),
+        "compliance_ratio": compliance["ratio"],
+        "compliance": compliance,
+        "zones": people::zones(entry, state),
         "viewers": entry.metrics.viewers(),
         "stream": stream(host, state.rtsp_port, name),
         "snapshot": format!("/api/v1/cameras/{name}/snapshot.jpg"),
     })
-}
-
-fn people_by_state(people: [u64; MaskState::ALL.len()]) -> Value {
-    let by_state: Map<String, Value> =
-        MaskState::ALL.into_iter().map(|state| (state.as_str().to_owned(), people[state as usize].into())).collect();
-    Value::Object(by_state)
 }
 
 /// RFC 3339, UTC, milliseconds.

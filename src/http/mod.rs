@@ -5,6 +5,7 @@
 
 mod api;
 mod auth;
+mod people;
 mod routes;
 mod serve;
 mod snapshot;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{self, Path, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -10,7 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::{State, api, snapshot};
+use super::{State, api, people, snapshot};
 use crate::metrics;
 
 type Shared = extract::State<Arc<State>>;
@@ -42,6 +43,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(ready))
         .route("/api/v1/cameras", get(cameras))
         .route("/api/v1/cameras/{name}", get(camera))
+        .route("/api/v1/cameras/{name}/people", get(people_of))
         .route("/api/v1/cameras/{name}/snapshot.jpg", get(picture))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here") })
@@ -106,6 +108,22 @@ async fn camera(state: Shared, Path(name): Path<String>, headers: HeaderMap) -> 
     }
 }
 
+/// People of a camera or zone by the hour.
+async fn people_of(
+    state: Shared,
+    Path(name): Path<String>,
+    query: Result<extract::Query<people::Query>, QueryRejection>,
+) -> Response {
+    let Some(entry) = state.roster.get(&name) else { return no_camera() };
+    let answer = query
+        .map_err(|error| format!("{} (known: from, to, by, zone)", error.body_text()))
+        .and_then(|extract::Query(query)| people::history(&entry, &state, &query));
+    match answer {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, error),
+    }
+}
+
 fn no_camera() -> Response {
     refuse(StatusCode::NOT_FOUND, "no camera of this name is configured")
 }
@@ -122,8 +140,9 @@ async fn picture(state: Shared, Path(name): Path<String>) -> Response {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "ending");
     };
     let caption = entry.hub.caption();
+    let areas = if entry.plan.output.zones { entry.plan.areas.clone() } else { Default::default() };
     let made = tokio::task::spawn_blocking(move || {
-        let jpeg = snapshot::jpeg(&frame, &name, &caption);
+        let jpeg = snapshot::jpeg(&frame, &name, &caption, areas);
         drop(place);
         jpeg
     });

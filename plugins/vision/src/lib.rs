@@ -9,6 +9,7 @@
 //! * Scores are probabilities in `0..=1`.
 
 pub mod batch;
+pub mod census;
 pub mod compliance;
 pub mod detect;
 pub mod eval;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::{Check, Login};
+use maskwatch_vision::zone::Areas;
+
+use super::{Check, Login, zones};
 use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Transport};
 use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
 use crate::config::secret::CameraUrl;
@@ -30,6 +32,8 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig) -> Vec<CameraPlan> {
         }
     }
     let default_login = keys(check, &defaults_at, defaults);
+    let shared_areas =
+        zones::areas(check, &under(&defaults_at, "zones"), defaults.zones.as_deref().unwrap_or_default());
     if raw.cameras.is_empty() && !check.place(&["cameras".into()]).written {
         let hint = "add for example:  cameras: [{ name: gate, url: rtsp://10.0.0.21:554/stream1 }]";
         check.problem(&["cameras".into()], "no cameras", hint);
@@ -43,9 +47,20 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig) -> Vec<CameraPlan> {
             let login = keys(check, &at, camera).or_else(|| default_login.clone());
             let name = name(check, &at, camera, &mut first_lines);
             let url = url(check, &at, camera);
-            Some(merge(name?, url?, login, camera, defaults))
+            let own = camera.zones.as_ref().map(|zones| zones::areas(check, &under(&at, "zones"), zones));
+            let areas = own.unwrap_or_else(|| shared_areas.clone());
+            Some(CameraPlan {
+                areas: with_height(areas, camera, defaults),
+                ..merge(name?, url?, login, camera, defaults)
+            })
         })
         .collect()
+}
+
+/// The areas with the least face height of the camera or of all.
+fn with_height(areas: Areas, own: &RawCamera, shared: &RawCamera) -> Areas {
+    let pixels = own.min_face_px.or(shared.min_face_px).unwrap_or_default();
+    Areas { min_face_height_px: pixels as f32, ..areas }
 }
 
 fn under(at: &[Step], key: &str) -> Vec<Step> {
@@ -129,8 +144,8 @@ fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> 
         let hint = "faces would be shown: only `off` can be had";
         check.problem(&under(at, "privacy"), format!("`{name}` is not available in this version"), hint);
     }
-    if raw.zones.used {
-        check.later(&under(at, "zones"), "zones and lines are");
+    if let Some(pixels) = raw.min_face_px {
+        check.range(&under(at, "min_face_px"), pixels, (0, 1000), "0 to 1000; 0: all faces");
     }
     labels(check, &under(at, "labels"), &raw.labels);
     output(check, &under(at, "output"), &raw.output);
@@ -196,6 +211,7 @@ fn merge(
         output: OutputPlan {
             bitrate_kbps: own.output.bitrate_kbps.or(shared.output.bitrate_kbps).unwrap_or(usual.output.bitrate_kbps),
             max_fps: own.output.max_fps.or(shared.output.max_fps),
+            zones: own.output.zones.or(shared.output.zones).unwrap_or(usual.output.zones),
         },
         ..usual
     }

@@ -134,10 +134,11 @@ impl BaseTransformImpl for MaskInfer {
         let name = self.camera_name(&settings);
         let failed = |error: String| gst::error_msg!(gst::LibraryError::Init, ("camera {name}: {error}"));
         let options = settings.options().map_err(failed)?;
+        let areas = settings.areas().map_err(failed)?;
         let engine = engines::obtain(&settings.engine, options).map_err(|error| failed(error.to_string()))?;
         let sampler = Sampler::new(settings.analyze_fps, &name);
-        let mode =
-            Mode { camera: name.clone(), track: settings.track, sync: settings.sync, interval: sampler.interval() };
+        let (camera, interval) = (name.clone(), sampler.interval());
+        let mode = Mode { camera, track: settings.track, sync: settings.sync, interval, areas };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
         let running = Running {
             session: Session::new(&self.obj(), mode),

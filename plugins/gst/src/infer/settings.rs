@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gst::{glib, prelude::*};
 use maskwatch_engine::{EngineOptions, Provider};
+use maskwatch_vision::zone::Areas;
 
 /// Values of the properties, by their names.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Settings {
     pub(super) track: bool,
     pub(super) weight: u32,
     min_score: f32,
+    areas: String,
     models_dir: String,
     detector: String,
     classifier: String,
@@ -35,6 +37,7 @@ impl Default for Settings {
             track: true,
             weight: 1,
             min_score: -1.0,
+            areas: String::new(),
             models_dir: options.models_dir.to_string_lossy().into_owned(),
             detector: options.detector,
             classifier: options.classifier.unwrap_or_default(),
@@ -50,6 +53,14 @@ impl Settings {
     /// The least detection score, where the user sets one.
     pub(super) fn min_score(&self) -> Option<f32> {
         (self.min_score >= 0.0).then_some(self.min_score)
+    }
+
+    /// The areas.
+    ///
+    /// # Errors
+    /// For a text that is not of their form.
+    pub(super) fn areas(&self) -> Result<Areas, String> {
+        crate::areas::parse(&self.areas)
     }
 
     /// Options of an engine that this element starts.
@@ -82,6 +93,7 @@ impl Settings {
             "track" => self.track = value.get().unwrap_or(self.track),
             "weight" => self.weight = value.get().unwrap_or(self.weight),
             "min-score" => self.min_score = value.get().unwrap_or(self.min_score),
+            "areas" => self.areas = text(),
             "models-dir" => self.models_dir = text(),
             "detector" => self.detector = text(),
             "classifier" => self.classifier = text(),
@@ -104,6 +116,7 @@ impl Settings {
             "track" => self.track.to_value(),
             "weight" => self.weight.to_value(),
             "min-score" => self.min_score.to_value(),
+            "areas" => self.areas.to_value(),
             "models-dir" => self.models_dir.to_value(),
             "detector" => self.detector.to_value(),
             "classifier" => self.classifier.to_value(),
@@ -166,6 +179,7 @@ pub(super) fn properties() -> Vec<glib::ParamSpec> {
             .default_value(default.min_score)
             .mutable_ready()
             .build(),
+        string("areas", "Areas", "Zones, lines and ignore masks as JSON; empty: none", &default.areas),
     ];
     specs.extend(engine_properties(&default));
     specs

@@ -1,8 +1,9 @@
 //! Figures of merit of models, from what they said and what is true. Pure; boxes here are `[x, y, w, h]` in pixels.
 //!
-//! Both halves compute what the field's reference tools compute, so that figures can be compared with published ones:
+//! All parts compute what the field's reference tools compute, so that figures can be compared with published ones:
 //! [`detection`] what pycocotools' `COCOeval` gives, [`classification`] what scikit-learn's `classification_report`
-//! gives. Tests hold both to values made by those tools.
+//! gives, [`tracking`] what motmetrics gives. Tests hold them to values made by those tools.
 
 pub mod classification;
 pub mod detection;
+pub mod tracking;

@@ -93,7 +93,7 @@ fn opposite(upper: &[&Photo], lower: &[&Photo]) -> Clip {
 
 /// Photos come in from the right two at a time and go out to the left; between the moves the camera pans and zooms.
 fn pages(photos: &[&Photo]) -> Clip {
-    const MOVE: f32 = 6.0;
+    const MOVE: f32 = 9.0;
     const STAY: f32 = 3.0;
     let mut cards = Vec::new();
     for (page, pair) in photos.chunks(2).enumerate() {

@@ -1,6 +1,6 @@
 //! `maskwatch image`: faces of still images, as annotated copies and JSON lines.
 
-mod decode;
+pub(super) mod decode;
 mod output;
 
 use std::path::Path;
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
                 if let Some(lines) = &mut lines {
                     lines.failed(path, &error)?;
                 }
-                tell(&format!("{}: {error:#}", path.display()));
+                super::tell(&format!("{}: {error:#}", path.display()));
                 continue;
             }
         };
@@ -53,7 +53,7 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
             && let Err(error) = copies.write(path, &annotated)
         {
             good = false;
-            tell(&format!("{}: {error:#}", path.display()));
+            super::tell(&format!("{}: {error:#}", path.display()));
         }
         if args.show {
             show(path, &annotated)?;
@@ -63,13 +63,6 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
         lines.finish()?;
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
-}
-
-/// A line on the standard error, beside the log.
-fn tell(text: &str) {
-    use std::io::Write;
-    // Nobody is left to tell when this fails.
-    let _ = writeln!(std::io::stderr().lock(), "maskwatch: {text}");
 }
 
 fn analyse(path: &Path, camera: &Camera, min_score: Option<f32>) -> anyhow::Result<(RgbImage, Vec<ClassifiedFace>)> {

@@ -3,6 +3,7 @@
 mod camera_sim;
 mod check;
 mod demo;
+mod eval;
 mod image;
 mod models;
 mod run;
@@ -14,7 +15,7 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-use maskwatch_engine::EngineError;
+use maskwatch_engine::{EngineError, EngineOptions};
 
 use crate::cli::{Cli, Command, ModelArgs};
 use crate::config::ConfigError;
@@ -57,6 +58,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Image(args) => image::run(&args),
+        Command::Eval(command) => eval::run(&command),
         Command::Models(args) => models::run(&args),
         Command::Video(args) => video::run(&args),
         Command::CameraSim(args) => camera_sim::run(&args),
@@ -83,6 +85,25 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
+    }
+}
+
+/// A line on the standard error, beside the log: of one input among many, which does not end the command.
+pub(crate) fn tell(text: &str) {
+    // Nobody is left to tell when this fails.
+    let _ = writeln!(std::io::stderr().lock(), "maskwatch: {text}");
+}
+
+/// The engine's options for a plan of a command that runs networks without an engine.
+pub(crate) fn engine_options(plan: &InferencePlan) -> EngineOptions {
+    EngineOptions {
+        models_dir: plan.models_dir.clone(),
+        detector: plan.detector.clone(),
+        classifier: plan.classifier.clone(),
+        provider: plan.provider,
+        library: plan.library.clone(),
+        threads: plan.threads,
+        ..EngineOptions::default()
     }
 }
 

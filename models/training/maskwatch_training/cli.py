@@ -77,15 +77,15 @@ def train_report(args: argparse.Namespace) -> None:
     from .nets.backbones import ARCHITECTURES
 
     for name in ARCHITECTURES if args.arch == "all" else [args.arch]:
-        recipe = report.Recipe(epochs=args.epochs, threads=args.threads)
-        report.train(args.data, name, sources.fetch("mobilenetv2", WEIGHTS), RUNS / "report" / name, recipe)
+        recipe = report.Recipe(epochs=args.epochs, threads=args.threads, scratch_size=args.scratch_size)
+        report.train(args.data, name, sources.fetch("mobilenetv2", WEIGHTS), args.runs / name, recipe)
 
 
 def compare(args: argparse.Namespace) -> None:
     """Exports the report's architectures and prints the table of figures."""
     from . import comparison
 
-    print(comparison.table(RUNS / "report", args.out or RUNS / "comparison", args.max_mb))
+    print(comparison.table(args.runs, args.out or RUNS / "comparison", args.max_mb))
 
 
 def publish_detector(args: argparse.Namespace) -> None:
@@ -188,7 +188,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--arch", default="mobilenetv2", help="mobilenetv2, resnet50, densenet121, inceptionv3 or all")
     sub.add_argument("--epochs", type=int, default=12)
     sub.add_argument("--threads", type=int, default=1)
+    sub.add_argument("--scratch-size", type=int, default=96, help="input of those without pretrained weights, from 75 px")
+    sub.add_argument("--runs", type=Path, default=RUNS / "report", help="folder of the runs, one for each architecture")
     sub = add(compare)
+    sub.add_argument("--runs", type=Path, default=RUNS / "report")
     sub.add_argument("--out", type=Path)
     sub.add_argument("--max-mb", type=float, default=12.0)
     sub = add(publish_detector)

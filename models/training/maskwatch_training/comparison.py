@@ -38,7 +38,7 @@ def table(runs: Path, out: Path, max_mb: float) -> str:
         "| architecture | start | input | accuracy | F1 mask | F1 no_mask | MB (FP16 stored) | G multiply-adds | ms, batch 1 | ms, batch 16 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, arch in ARCHITECTURES.items():
+    for name in ARCHITECTURES:
         run = runs / name
         if not (run / "report.json").exists():
             continue
@@ -46,12 +46,12 @@ def table(runs: Path, out: Path, max_mb: float) -> str:
         folder = out / f"{name}-report"
         publish.report_model(run, folder)
         size = (folder / f"{folder.name}.onnx").stat().st_size / 1e6
-        gigas = operations(report.load(run), arch.size) / 1e9
+        gigas = operations(report.load(run), result["size"]) / 1e9
         one, many = (runner.latency(folder, batch, rounds=20)["p50_ms"] for batch in (1, 16))
         scores = result["report"]
         note = "" if size <= max_mb else " (over the limit for the repository)"
         lines.append(
-            f"| {name} | {'ImageNet, frozen' if result['pretrained'] else 'scratch, all layers'} | {arch.size} px "
+            f"| {name} | {'ImageNet, frozen' if result['pretrained'] else 'scratch, all layers'} | {result['size']} px "
             f"| {scores['accuracy']:.4f} | {scores['mask']['f1-score']:.4f} | {scores['no_mask']['f1-score']:.4f} "
             f"| {size:.1f}{note} | {gigas:.2f} | {one:.1f} | {many:.1f} |"
         )

@@ -28,7 +28,7 @@ def report_model(run: Path, folder: Path) -> float:
     """The report's network as a classifier folder; temperature fitted on the report's test logits."""
     net = report.load(run)
     saved = torch.load(run / "net.pt", weights_only=True)
-    size = backbones.ARCHITECTURES[saved["name"]].size
+    size = saved.get("size", backbones.ARCHITECTURES[saved["name"]].size)
     file = f"{folder.name}.onnx"
     parity = export.to_onnx(net, (3, size, size), ["scores"], folder / file, half=True)
     with np.load(run / "test_logits.npz") as held:

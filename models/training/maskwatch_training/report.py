@@ -28,6 +28,8 @@ class Recipe:
     scratch_lr: float = 1e-3
     seed: int = 42
     threads: int = 1
+    scratch_size: int = 96
+    """Input of the architectures that have no pretrained weights."""
 
 
 def to_tensor(images: list[np.ndarray]) -> torch.Tensor:
@@ -67,10 +69,11 @@ def train(data: Path, name: str, imagenet: Path | None, out: Path, recipe: Recip
     out.mkdir(parents=True, exist_ok=True)
     arch = backbones.ARCHITECTURES[name]
     frozen = arch.pretrained and imagenet is not None
+    size = arch.size if frozen else recipe.scratch_size
     net = backbones.report_net(name, imagenet).to(memory_format=torch.channels_last)
     train_files, test_files = crops_data.split(data, recipe.seed)
-    train_images = [crops_data.read(path, arch.size) for path, _ in train_files]
-    test_images = [crops_data.read(path, arch.size) for path, _ in test_files]
+    train_images = [crops_data.read(path, size) for path, _ in train_files]
+    test_images = [crops_data.read(path, size) for path, _ in test_files]
     truth = torch.tensor([label for _, label in train_files])
     test_truth = torch.tensor([label for _, label in test_files])
     rate = recipe.lr if frozen else recipe.scratch_lr
@@ -114,8 +117,8 @@ def train(data: Path, name: str, imagenet: Path | None, out: Path, recipe: Recip
     figures.curves(history, out / "curves.png", f"{name}: loss and accuracy")
     matrix = confusion_matrix(test_truth.numpy(), predicted)
     figures.confusion(matrix, list(crops_data.LABELS), out / "confusion.png", name)
-    torch.save({"name": name, "state": net.state_dict()}, out / "net.pt")
-    result = {"name": name, "pretrained": frozen, "size": arch.size, "report": report, "history": history}
+    torch.save({"name": name, "size": size, "state": net.state_dict()}, out / "net.pt")
+    result = {"name": name, "pretrained": frozen, "size": size, "epochs": recipe.epochs, "report": report, "history": history}
     (out / "report.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     np.savez(out / "test_logits.npz", logits=logits.numpy(), labels=test_truth.numpy())
     return result

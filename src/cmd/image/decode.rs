@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 const MOST_PIXELS_A_SIDE: u32 = 20_000;
 
 /// Reads an image, turned by its EXIF orientation, as R, G, B. The kind is told by the contents, not by the name.
-pub(super) fn upright(path: &Path) -> anyhow::Result<RgbImage> {
+pub(in crate::cmd) fn upright(path: &Path) -> anyhow::Result<RgbImage> {
     let file = File::open(path).context("cannot be read")?;
     let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().context("cannot be read")?;
     let mut limits = image::Limits::default();

@@ -25,6 +25,8 @@ use self::disk::Disk;
 
 /// What an event costs besides its text.
 const OVERHEAD: u64 = 64;
+/// Events written in one step.
+const MOST_AT_ONCE: usize = 4096;
 
 /// Shared by the writer and the readers.
 struct Shared {
@@ -161,17 +163,21 @@ impl Spool {
         let Some(disk) = &self.shared.disk else { return Ok(()) };
         let floor = self.shared.floor.load(Ordering::Acquire);
         let done: Vec<u64> = self.shared.places.iter().map(|place| place.done.load(Ordering::Acquire)).collect();
-        let unwritten: Vec<Record> = self.shared.tail().iter().cloned().collect();
-        if unwritten.is_empty() && self.saved == (floor, done.clone()) {
-            return Ok(());
+        loop {
+            let unwritten: Vec<Record> = self.shared.tail().iter().take(MOST_AT_ONCE).cloned().collect();
+            if unwritten.is_empty() && self.saved == (floor, done.clone()) {
+                return Ok(());
+            }
+            let last = unwritten.last().map_or(head, |record| record.seq);
+            let places = self.shared.places.iter().map(|place| place.sink.as_str()).zip(done.iter().copied());
+            disk.save(&unwritten, floor, last, places)?;
+            let mut tail = self.shared.tail();
+            while tail.front().is_some_and(|record| record.seq <= last) {
+                tail.pop_front();
+            }
+            drop(tail);
+            self.saved = (floor, done.clone());
         }
-        let places = self.shared.places.iter().map(|place| place.sink.as_str()).zip(done.iter().copied());
-        disk.save(&unwritten, floor, head, places)?;
-        if let Some(last) = unwritten.last() {
-            self.shared.tail().retain(|record| record.seq > last.seq);
-        }
-        self.saved = (floor, done);
-        Ok(())
     }
 
     /// For each sink, how many events wait for it.

@@ -8,6 +8,7 @@
 //! Nothing here is shared between cameras but the engine: a camera's errors, flushes, clock and restarts stay its own.
 
 mod failure;
+mod keyframe;
 mod results;
 mod source;
 mod status;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use maskwatch::config::plan::{Plan, Transport};
+use maskwatch::config::plan::{Plan, SinkTarget, Transport};
 use maskwatch::config::{self, ConfigError, Surroundings, schema};
 use serde_json::Value;
 
@@ -19,7 +19,9 @@ fn root() -> &'static Path {
 fn parse(text: &str) -> Result<Plan, ConfigError> {
     let env = |name: &str| match name {
         "NORTH_GATE_PASSWORD" => Some("0123".to_owned()),
-        "MASKWATCH_HTTP_PASSWORD" | "MASKWATCH_RTSP_PASSWORD" => Some("pw".to_owned()),
+        "MASKWATCH_HTTP_PASSWORD" | "MASKWATCH_RTSP_PASSWORD" | "MASKWATCH_MQTT_PASSWORD" | "MASKWATCH_HOOK_SECRET" => {
+            Some("pw".to_owned())
+        }
         _ => None,
     };
     config::parse(text, &Surroundings { file: PathBuf::from("test.yaml"), folder: root().join("config"), env: &env })
@@ -163,6 +165,65 @@ fn open_servers_need_a_password_or_the_word() {
 }
 
 #[test]
-fn empty_keys_of_a_later_version_are_accepted() {
+fn events_have_their_defaults_and_print_no_secret() {
+    let plan = parse(
+        "cameras: [{ name: a, url: rtsp://h/1 }]\n\
+         events:\n  compliance: { target: 0.8 }\n  sinks:\n\
+         \x20   - { name: log, type: jsonl, path: events.jsonl }\n\
+         \x20   - { name: hook, type: webhook, url: 'https://h/T0KEN', secret: s3cret }\n\
+         \x20   - { name: bus, type: mqtt, url: 'mqtts://broker', username: u, password: s3cret }\n\
+         \x20   - { name: nats, type: nats, url: 'nats://broker:4333', subject: 'a.{type}' }\n",
+    )
+    .unwrap();
+    let events = &plan.events;
+    assert_eq!((events.person_every, events.spool_bytes), (Duration::from_secs(30), 64 << 20));
+    let alert = events.compliance.unwrap();
+    assert_eq!((alert.target, alert.hold, alert.minimum), (0.8, Duration::from_secs(300), 20));
+    let [log, hook, bus, nats] = &events.sinks[..] else { panic!("{events:?}") };
+    let SinkTarget::Jsonl(log) = &log.target else { panic!("{log:?}") };
+    assert_eq!((&log.path, log.rotate_bytes, log.keep), (&root().join("config/events.jsonl"), 16 << 20, 5));
+    let SinkTarget::Webhook(hook) = &hook.target else { panic!("{hook:?}") };
+    assert_eq!((hook.remote.timeout, hook.remote.url.expose()), (Duration::from_secs(5), "https://h/T0KEN"));
+    let SinkTarget::Mqtt(bus) = &bus.target else { panic!("{bus:?}") };
+    assert_eq!((bus.topic.as_str(), bus.remote.url.port_or(8883)), ("maskwatch/{camera}/{type}", 8883));
+    let SinkTarget::Nats(nats) = &nats.target else { panic!("{nats:?}") };
+    assert_eq!((nats.stream.as_str(), nats.subject.as_str()), ("MASKWATCH", "a.{type}"));
+    assert!(!format!("{plan:?}").contains("s3cret") && !format!("{plan:?}").contains("T0KEN"));
+}
+
+#[test]
+fn keys_may_be_empty() {
     assert!(parse("events: {}\ncameras: [{ name: a, url: rtsp://h/1, zones: [], privacy: off }]").is_ok());
+}
+
+#[test]
+fn zones_lines_and_masks_become_areas() {
+    let plan = parse(
+        "defaults: { min_face_px: 12, zones: [{ name: all, polygon: [[0, 0], [1, 0], [1, 1]] }] }\n\
+         cameras:\n\
+         - { name: a, url: rtsp://h/1 }\n\
+         - { name: b, url: rtsp://h/2, min_face_px: 20, output: { zones: true }, zones: [\
+             { name: door, line: [[0.2, 0.7], [0.8, 0.7]] }, { name: hall, polygon: [[0, 0], [1, 0], [1, 1]] },\
+             { name: poster, polygon: [[0, 0], [0.1, 0], [0, 0.1]], ignore: true }] }\n\
+         - { name: c, url: rtsp://h/3, zones: [] }\n",
+    )
+    .unwrap();
+    let [a, b, c] = &plan.cameras[..] else { panic!("{plan:?}") };
+    assert_eq!((a.places(), a.areas.min_face_height_px, a.output.zones), (vec!["all".to_owned()], 12.0, false));
+    assert_eq!(b.places(), ["hall", "door:forward", "door:backward"], "a camera's own zones replace those of all");
+    assert_eq!((b.areas.ignore.len(), b.areas.min_face_height_px, b.output.zones), (1, 20.0, true));
+    assert_eq!(c.places(), Vec::<String>::new());
+}
+
+#[test]
+fn the_state_has_its_folder() {
+    let plan = |key: &str, given: Option<&str>| {
+        let env = |name: &str| given.filter(|_| name == "STATE_DIRECTORY").map(str::to_owned);
+        let around = Surroundings { file: "x.yaml".into(), folder: PathBuf::from("/etc/maskwatch"), env: &env };
+        config::parse(&format!("{key}cameras: [{{ name: a, url: rtsp://h/1 }}]"), &around).unwrap().state_dir.unwrap()
+    };
+    assert_eq!(plan("", None), PathBuf::from("/etc/maskwatch/state"));
+    assert_eq!(plan("", Some("/var/lib/maskwatch:/var/lib/other")), PathBuf::from("/var/lib/maskwatch"));
+    assert_eq!(plan("state_dir: here\n", Some("/var/lib/maskwatch")), PathBuf::from("/etc/maskwatch/here"));
+    assert_eq!(plan("state_dir: /srv/state\n", None), PathBuf::from("/srv/state"));
 }

@@ -53,6 +53,7 @@ impl Bench {
                     hub: Arc::clone(&rig.hub),
                     status: Arc::clone(rig.camera.status()),
                     metrics: Arc::clone(&rig.metrics),
+                    areas: Arc::default(),
                     output: rig.camera.plan().output,
                 });
                 rig
@@ -210,7 +211,8 @@ fn a_stream_can_be_slower_than_its_camera_and_go_away() {
         hub: Arc::clone(&rig.hub),
         status: Arc::clone(rig.camera.status()),
         metrics: Arc::clone(&rig.metrics),
-        output: OutputPlan { bitrate_kbps: 500, max_fps: Some(5) },
+        output: OutputPlan { bitrate_kbps: 500, max_fps: Some(5), zones: false },
+        areas: Arc::default(),
     });
     let packets = grab::packets(&bench.server.url("gate"), "tcp", 20, soon());
     times_rise(&packets);

@@ -19,7 +19,7 @@ impl Advisor {
     }
 
     pub(super) fn picture(&self, report: &FrameReport) {
-        self.with(|placement, now| placement.picture(now, report.exposure, &report.quality));
+        self.with(|placement, now| placement.picture(now, report.luma.map(|luma| luma.mean / 255.0), &report.quality));
     }
 
     pub(super) fn person(&self, state: MaskState) {

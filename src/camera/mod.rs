@@ -8,7 +8,6 @@
 //! Nothing here is shared between cameras but the engine: a camera's errors, flushes, clock and restarts stay its own.
 
 mod advice;
-mod backoff;
 mod failure;
 mod keyframe;
 mod results;

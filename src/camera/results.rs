@@ -1,12 +1,13 @@
-//! What `maskinfer` tells goes to the camera's metrics, to the overlay's caption and to the [`Listener`].
+//! What `maskinfer` tells goes to the camera's metrics and to the [`Listener`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gstmaskwatch::report::{FrameReport, PersonReport, Report};
+use gstmaskwatch::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport};
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::statistics::{Tally, Totals};
 
+use super::failure::Failure;
 use super::status::CameraStatus;
 use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::Hub;
@@ -27,9 +28,60 @@ pub trait Listener: Send + Sync {
         let _ = (camera, report);
     }
 
+    /// A person counted before was counted at a further place.
+    fn visit(&self, camera: &str, report: &VisitReport) {
+        let _ = (camera, report);
+    }
+
+    /// A state is known while the person is still in view: for alerts.
+    fn verdict(&self, camera: &str, report: &VerdictReport) {
+        let _ = (camera, report);
+    }
+
     /// A window of a camera with `privacy: statistics` has closed. Of such a camera nothing else about people is told.
     fn totals(&self, camera: &str, totals: &Totals) {
         let _ = (camera, totals);
+    }
+
+    /// A connection gave its first frames.
+    fn up(&self, camera: &str) {
+        let _ = camera;
+    }
+
+    /// A connection ended, or an attempt failed.
+    fn down(&self, camera: &str, failure: &Failure) {
+        let _ = (camera, failure);
+    }
+}
+
+/// Several listeners, told in their order.
+impl Listener for Vec<Arc<dyn Listener>> {
+    fn frame(&self, camera: &str, report: &FrameReport) {
+        self.iter().for_each(|listener| listener.frame(camera, report));
+    }
+
+    fn person(&self, camera: &str, report: &PersonReport) {
+        self.iter().for_each(|listener| listener.person(camera, report));
+    }
+
+    fn visit(&self, camera: &str, report: &VisitReport) {
+        self.iter().for_each(|listener| listener.visit(camera, report));
+    }
+
+    fn verdict(&self, camera: &str, report: &VerdictReport) {
+        self.iter().for_each(|listener| listener.verdict(camera, report));
+    }
+
+    fn totals(&self, camera: &str, totals: &Totals) {
+        self.iter().for_each(|listener| listener.totals(camera, totals));
+    }
+
+    fn up(&self, camera: &str) {
+        self.iter().for_each(|listener| listener.up(camera));
+    }
+
+    fn down(&self, camera: &str, failure: &Failure) {
+        self.iter().for_each(|listener| listener.down(camera, failure));
     }
 }
 
@@ -72,27 +124,65 @@ impl Results {
         }
     }
 
+    /// A connection gave its first frames.
+    pub(super) fn up(&self) {
+        if let Some(listener) = &self.listener {
+            listener.up(self.hub.camera());
+        }
+    }
+
+    /// A connection ended, or an attempt failed.
+    pub(super) fn down(&self, failure: &Failure) {
+        if let Some(listener) = &self.listener {
+            listener.down(self.hub.camera(), failure);
+        }
+    }
+
     /// Takes one report in.
     pub(super) fn take(&mut self, report: Report) {
-        if let Some(tally) = &mut self.tally {
-            // Whatever is not named here is not told: also what is added to the reports one day.
-            match &report {
-                Report::Frame(_) => return self.metrics.frame_analyzed_unseen(),
-                Report::Person(report) => return tally.add(report.person.state),
-                Report::Drop(_) => {}
-                #[allow(unreachable_patterns)]
-                _ => return,
-            }
+        if self.tally.is_some() {
+            return self.take_unseen(report);
         }
         match report {
             Report::Frame(report) => self.frame(&report),
             Report::Person(report) => self.person(&report),
-            Report::Drop(report) => {
-                self.metrics.frame_dropped(FrameDrop::from_name(&report.reason));
-                if let Some(error) = report.error {
-                    self.complain(&error);
+            Report::Visit(report) => self.visit(&report),
+            Report::Verdict(report) => {
+                if let Some(listener) = &self.listener {
+                    listener.verdict(self.hub.camera(), &report);
                 }
             }
+            Report::Drop(report) => self.dropped(report),
+        }
+    }
+
+    /// The same with `privacy: statistics`. What is not named here is not told: also what is added to the reports one
+    /// day.
+    fn take_unseen(&mut self, report: Report) {
+        match report {
+            Report::Frame(report) => {
+                self.metrics.frame_analyzed_unseen();
+                // The picture's light, which tells of a covered lens, and nothing that is in it.
+                let (faces, raw, quality) = (Vec::new(), Vec::new(), Vec::new());
+                let report = FrameReport { latency: Duration::ZERO, faces, raw, quality, hide: None, ..report };
+                if let Some(listener) = &self.listener {
+                    listener.frame(self.hub.camera(), &report);
+                }
+            }
+            Report::Person(report) => {
+                if let Some(tally) = &mut self.tally {
+                    tally.add(report.person.state);
+                }
+            }
+            Report::Drop(report) => self.dropped(report),
+            Report::Visit(_) | Report::Verdict(_) => {}
+        }
+    }
+
+    fn dropped(&mut self, report: DropReport) {
+        self.metrics.frame_dropped(FrameDrop::from_name(&report.reason));
+        if let Some(error) = report.error {
+            self.complain(&error);
         }
     }
 
@@ -116,13 +206,20 @@ impl Results {
     }
 
     fn person(&self, report: &PersonReport) {
-        self.status.person(report.person.state);
-        self.metrics.person(report.person.state);
-        if let Some(caption) = caption(self.metrics.people_so_far()) {
-            self.hub.set_caption(&caption);
-        }
+        let state = report.person.state;
+        self.status.person(state);
+        self.metrics.person(state);
+        report.zones.iter().for_each(|zone| self.metrics.person_at(zone, state));
+        report.crossings.iter().for_each(|crossing| self.metrics.person_at(&crossing.label(), state));
         if let Some(listener) = &self.listener {
             listener.person(self.hub.camera(), report);
+        }
+    }
+
+    fn visit(&self, report: &VisitReport) {
+        self.metrics.person_at(&report.visited.label(), report.state);
+        if let Some(listener) = &self.listener {
+            listener.visit(self.hub.camera(), report);
         }
     }
 
@@ -135,19 +232,6 @@ impl Results {
         tracing::warn!(error, suppressed = self.suppressed, "a frame was not analysed");
         (self.complaint, self.suppressed) = (Some(Instant::now()), 0);
     }
-}
-
-/// The running figure of the overlay: people so far, in the order of [`MaskState::ALL`]. `None` while nobody is known.
-fn caption(people: [u64; MaskState::ALL.len()]) -> Option<String> {
-    let of = |state: MaskState| people[state as usize];
-    let known = of(MaskState::Mask) + of(MaskState::Incorrect) + of(MaskState::NoMask);
-    let unknown = of(MaskState::Unknown);
-    if known == 0 {
-        return None;
-    }
-    let percent = of(MaskState::Mask) as f64 / known as f64 * 100.0;
-    let rest = if unknown > 0 { format!(", {unknown} unknown") } else { String::new() };
-    Some(format!("Mask {percent:.0} % of {known}{rest}"))
 }
 
 #[cfg(test)]
@@ -183,7 +267,12 @@ mod tests {
             frames: 3,
             face_height_px: 40.0,
         };
-        Report::Person(PersonReport { camera: "gate".into(), person })
+        Report::Person(PersonReport {
+            camera: "gate".into(),
+            person,
+            zones: vec!["hall".into()],
+            crossings: Vec::new(),
+        })
     }
 
     #[test]
@@ -213,12 +302,5 @@ mod tests {
         assert_eq!(*ear.0.lock().unwrap(), ["gate [Some(4), None, None, None]"]);
         assert!(!count("people_visible{camera=\"gate\"") && !count("face_height_pixels_count{camera=\"gate\""));
         assert_eq!(&*hub.caption(), "");
-    }
-
-    #[test]
-    fn the_caption_leaves_unknown_out_of_the_ratio() {
-        assert_eq!(caption([0, 0, 0, 4]), None);
-        assert_eq!(caption([3, 0, 1, 0]).as_deref(), Some("Mask 75 % of 4"));
-        assert_eq!(caption([1, 1, 1, 2]).as_deref(), Some("Mask 33 % of 3, 2 unknown"));
     }
 }

@@ -104,6 +104,7 @@ fn infer(plan: &CameraPlan, engine: Option<&str>) -> Result<gst::Element, glib::
         .property("camera", &plan.name)
         .property("analyze-fps", plan.analyze_fps)
         .property("weight", plan.weight)
+        .property("areas", gstmaskwatch::areas::text(&plan.areas))
         .build()?;
     if let Some(score) = plan.min_score {
         infer.set_property("min-score", score);

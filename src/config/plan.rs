@@ -1,5 +1,7 @@
 //! The resolved configuration: no option is missing, every value is checked. Code below `config` sees only this.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +9,11 @@ use std::time::Duration;
 
 use maskwatch_engine::Provider;
 use maskwatch_vision::statistics::StatisticsConfig;
+use maskwatch_vision::zone::Areas;
+
+pub use events::{
+    ComplianceAlert, EventsPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl, WebhookPlan,
+};
 
 use super::secret::{CameraUrl, Secret};
 
@@ -17,10 +24,16 @@ pub struct Plan {
     pub http: ListenPlan,
     /// Annotated streams.
     pub rtsp: ListenPlan,
+    /// Folder for what outlives a restart; `None`: nothing is written to disk.
+    pub state_dir: Option<PathBuf>,
     /// Models and batching.
     pub inference: InferencePlan,
+    /// How people add up to shares.
+    pub compliance: CompliancePlan,
     /// In the order of the file; names are unique.
     pub cameras: Vec<CameraPlan>,
+    /// What is told to whom.
+    pub events: EventsPlan,
     /// Which text this is: the first twelve digits of its SHA-256; empty for a plan that was not read from a file.
     pub version: String,
 }
@@ -80,6 +93,26 @@ impl Default for InferencePlan {
     }
 }
 
+/// Windows over which shares of people are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompliancePlan {
+    /// Length of the sliding window.
+    pub window: Duration,
+    /// Steps in which it moves on; whole seconds, no longer than the window.
+    pub bucket: Duration,
+    /// People with a known state below which no share is told.
+    pub min_people: u64,
+    /// How long people by hour are kept.
+    pub history: Duration,
+}
+
+impl Default for CompliancePlan {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { window: seconds(3600), bucket: seconds(60), min_people: 20, history: seconds(14 * 24 * 3600) }
+    }
+}
+
 /// The folder of models: `$MASKWATCH_MODELS`, `models` in the working folder, beside the program or up to two folders
 /// above it, or `/usr/share/maskwatch/models`; where none is there, `models`.
 pub fn find_models_dir() -> PathBuf {
@@ -123,6 +156,8 @@ pub struct CameraPlan {
     pub privacy: Privacy,
     /// With [`Privacy::Statistics`]: how long and how many.
     pub statistics: StatisticsConfig,
+    /// Zones, lines, ignore masks and the least face height.
+    pub areas: Areas,
     /// Free labels for events and the API.
     pub labels: BTreeMap<String, String>,
     /// The annotated stream.
@@ -130,6 +165,13 @@ pub struct CameraPlan {
 }
 
 impl CameraPlan {
+    /// The labels that people are counted under besides the camera as a whole: zones by name, lines as `door:forward`
+    /// and `door:backward`.
+    pub fn places(&self) -> Vec<String> {
+        let label = |place| gstmaskwatch::report::Visited::of(&self.areas, place).label();
+        self.areas.places().into_iter().map(label).collect()
+    }
+
     /// A camera with the defaults of every key.
     pub fn new(name: impl Into<String>, url: CameraUrl) -> Self {
         Self {
@@ -145,8 +187,9 @@ impl CameraPlan {
             min_score: None,
             privacy: Privacy::Off,
             statistics: StatisticsConfig::default(),
+            areas: Areas::default(),
             labels: BTreeMap::new(),
-            output: OutputPlan { bitrate_kbps: 2000, max_fps: None },
+            output: OutputPlan { bitrate_kbps: 2000, max_fps: None, zones: false },
         }
     }
 }
@@ -195,4 +238,6 @@ pub struct OutputPlan {
     pub bitrate_kbps: u32,
     /// Frames per second at most; `None`: as the camera sends.
     pub max_fps: Option<u32>,
+    /// Draw zones and lines.
+    pub zones: bool,
 }

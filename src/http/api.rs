@@ -3,11 +3,10 @@
 use std::time::SystemTime;
 
 use axum::http::{HeaderMap, header};
-use maskwatch_vision::face::MaskState;
 use maskwatch_vision::placement::Figures;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::State;
+use super::{State, people};
 use crate::config::plan::Privacy;
 use crate::roster::Entry;
 
@@ -33,8 +32,7 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
     let name = &entry.plan.name;
     let (placement, advice) = entry.status.advice();
     let status = entry.status.view();
-    let people = entry.metrics.people_so_far();
-    let figure = state.people.figure(name);
+    let compliance = people::compliance(entry, state);
     json!({
         "name": name,
         "url": entry.plan.url.to_string(),
@@ -54,14 +52,10 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
         })),
         "analyze_fps": entry.plan.analyze_fps,
         "frames": { "decoded": entry.metrics.frames_decoded(), "analyzed": entry.metrics.frames_analyzed() },
-        "people": people_by_state(people),
-        "compliance_ratio": figure.ratio,
-        "compliance": {
-            "window_s": state.people.window().as_secs(),
-            "ratio": figure.ratio,
-            "interval_95": figure.interval,
-            "people": figure.counts,
-        },
+        "people": people::by_state(entry.metrics.people_so_far()),
+        "compliance_ratio": compliance["ratio"],
+        "compliance": compliance,
+        "zones": people::zones(entry, state),
         "privacy": privacy(entry),
         "advice": advice,
         "placement": view_of(&placement),
@@ -79,7 +73,6 @@ fn view_of(placement: &Figures) -> Value {
         "sharpness": placement.sharpness,
         "face_luma": placement.face_luma,
         "luma": placement.luma,
-        "clipped": placement.clipped,
         "people": placement.people,
         "unknown_share": placement.unknown_share,
     })
@@ -97,12 +90,6 @@ fn privacy(entry: &Entry) -> Value {
         });
     }
     json!({ "mode": mode.as_str(), "since": since })
-}
-
-fn people_by_state(people: [u64; MaskState::ALL.len()]) -> Value {
-    let by_state: Map<String, Value> =
-        MaskState::ALL.into_iter().map(|state| (state.as_str().to_owned(), people[state as usize].into())).collect();
-    Value::Object(by_state)
 }
 
 /// RFC 3339, UTC, milliseconds.

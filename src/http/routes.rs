@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{self, Path, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -10,7 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::{State, api, snapshot};
+use super::{State, api, events, people, snapshot};
 use crate::config::plan::Privacy;
 use crate::metrics;
 
@@ -43,7 +44,9 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(ready))
         .route("/api/v1/cameras", get(cameras))
         .route("/api/v1/cameras/{name}", get(camera))
+        .route("/api/v1/cameras/{name}/people", get(people_of))
         .route("/api/v1/cameras/{name}/snapshot.jpg", get(picture))
+        .route("/api/v1/events", get(events::listen))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here") })
         .layer(middleware::from_fn_with_state(Arc::clone(&state), guard))
@@ -51,7 +54,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
 }
 
 /// An error as JSON.
-fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
+pub(super) fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
     (status, Json(json!({ "error": error.into() }))).into_response()
 }
 
@@ -107,6 +110,22 @@ async fn camera(state: Shared, Path(name): Path<String>, headers: HeaderMap) -> 
     }
 }
 
+/// People of a camera or zone by the hour.
+async fn people_of(
+    state: Shared,
+    Path(name): Path<String>,
+    query: Result<extract::Query<people::Query>, QueryRejection>,
+) -> Response {
+    let Some(entry) = state.roster.get(&name) else { return no_camera() };
+    let answer = query
+        .map_err(|error| format!("{} (known: from, to, by, zone)", error.body_text()))
+        .and_then(|extract::Query(query)| people::history(&entry, &state, &query));
+    match answer {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, error),
+    }
+}
+
 fn no_camera() -> Response {
     refuse(StatusCode::NOT_FOUND, "no camera of this name is configured")
 }
@@ -121,9 +140,10 @@ async fn picture(state: Shared, Path(name): Path<String>) -> Response {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "ending");
     };
     let hub = Arc::clone(&entry.hub);
+    let areas = if entry.plan.output.zones { entry.plan.areas.clone() } else { Default::default() };
     // Also the latest picture is asked for there: faces may have to be hidden in it first.
     let made = tokio::task::spawn_blocking(move || {
-        let jpeg = hub.latest().map(|shown| snapshot::jpeg(&shown, hub.camera(), &hub.caption()));
+        let jpeg = hub.latest().map(|shown| snapshot::jpeg(&shown, hub.camera(), &hub.caption(), areas));
         drop(place);
         jpeg
     });

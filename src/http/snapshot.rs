@@ -4,8 +4,9 @@ use anyhow::Context;
 use gst_video::prelude::*;
 use gst_video::{VideoConverter, VideoFormat, VideoFrameRef, VideoInfo};
 use gstmaskwatch::meta::FaceMeta;
-use gstmaskwatch::overlay::{self, Caption};
+use gstmaskwatch::overlay::{self, Caption, Painter};
 use image::codecs::jpeg::JpegEncoder;
+use maskwatch_vision::zone::Areas;
 
 use crate::frames::Shown;
 
@@ -13,7 +14,8 @@ use crate::frames::Shown;
 const QUALITY: u8 = 82;
 
 /// Converts, draws and encodes: some ten milliseconds for a full HD picture; not for the thread that serves.
-pub(super) fn jpeg(shown: &Shown, camera: &str, status: &str) -> anyhow::Result<Vec<u8>> {
+/// `areas`: zones and lines to draw.
+pub(super) fn jpeg(shown: &Shown, camera: &str, status: &str, areas: Areas) -> anyhow::Result<Vec<u8>> {
     let buffer = shown.sample().buffer().context("the frame has no picture")?;
     let caps = shown.sample().caps().context("the frame has no format")?;
     let info = VideoInfo::from_caps(caps)?;
@@ -21,7 +23,9 @@ pub(super) fn jpeg(shown: &Shown, camera: &str, status: &str) -> anyhow::Result<
     let mut pixels = rgb(buffer, &info)?;
     if let Some(meta) = FaceMeta::get(buffer) {
         let clock = overlay::clock_now();
-        overlay::paint_rgb(size, &mut pixels, meta.faces(), &Caption { camera, clock: &clock, status })?;
+        let mut painter = Painter::new();
+        painter.set_areas(areas);
+        painter.paint_rgb(size, &mut pixels, meta.faces(), &Caption { camera, clock: &clock, status })?;
     }
     let mut out = Vec::with_capacity(128 * 1024);
     JpegEncoder::new_with_quality(&mut out, QUALITY).encode(
@@ -77,7 +81,7 @@ mod tests {
         let plan = CameraPlan::new("gate", CameraUrl::parse("rtsp://127.0.0.1/a").unwrap());
         let hub = Hub::new(&plan, &Metrics::new().unwrap().camera("gate"));
         hub.open().publish(sample);
-        let jpeg = jpeg(&hub.latest().unwrap(), "gate", "").unwrap();
+        let jpeg = jpeg(&hub.latest().unwrap(), "gate", "", Areas::default()).unwrap();
         let picture = image::load_from_memory(&jpeg).unwrap().to_rgb8();
         assert_eq!(picture.dimensions(), (101, 53));
         let grey = picture.get_pixel(50, 40).0;

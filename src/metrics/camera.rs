@@ -107,7 +107,7 @@ impl CameraFamilies {
     }
 
     /// A camera's handle. All its series exist from now on; the ratio only once it is known.
-    pub(super) fn camera(&self, name: &str) -> CameraMetrics {
+    pub(super) fn camera(&self, name: &str, zones: &[String]) -> CameraMetrics {
         let frames = STAGES.map(|stage| self.frames.with_label_values(&[name, stage]));
         CameraMetrics {
             name: name.to_owned(),
@@ -121,12 +121,17 @@ impl CameraFamilies {
             hidden: Unknown::ALL.map(|reason| self.hidden.with_label_values(&[name, reason.as_str()])),
             privacy: self.privacy.clone(),
             latency: self.latency.with_label_values(&[name]),
-            people: MaskState::ALL.map(|state| self.people.with_label_values(&[name, WHOLE_PICTURE, state.as_str()])),
+            people: self.people_of(name, WHOLE_PICTURE),
+            people_at: zones.iter().map(|zone| (zone.clone(), self.people_of(name, zone))).collect(),
             visible: MaskState::ALL.map(|state| self.visible.with_label_values(&[name, state.as_str()])),
             compliance: self.compliance.clone(),
             face_height: self.face_height.with_label_values(&[name]),
             rtsp_clients: self.rtsp_clients(name),
         }
+    }
+
+    fn people_of(&self, camera: &str, zone: &str) -> [IntCounter; MaskState::ALL.len()] {
+        MaskState::ALL.map(|state| self.people.with_label_values(&[camera, zone, state.as_str()]))
     }
 
     pub(super) fn rtsp_clients(&self, name: &str) -> IntGauge {
@@ -143,7 +148,7 @@ impl CameraFamilies {
     }
 
     /// Takes all series of a camera out. Series that are not there are no fault.
-    pub(super) fn remove(&self, name: &str) {
+    pub(super) fn remove(&self, name: &str, zones: &[String]) {
         let one = &[name][..];
         drop(self.up.remove_label_values(one));
         drop(self.last_frame.remove_label_values(one));
@@ -165,7 +170,9 @@ impl CameraFamilies {
         }
         self.withhold(name);
         for state in MaskState::ALL {
-            drop(self.people.remove_label_values(&[name, WHOLE_PICTURE, state.as_str()]));
+            for zone in zones.iter().map(String::as_str).chain([WHOLE_PICTURE]) {
+                drop(self.people.remove_label_values(&[name, zone, state.as_str()]));
+            }
         }
         drop(self.compliance.remove_label_values(one));
         drop(self.rtsp_clients.remove_label_values(one));
@@ -185,6 +192,8 @@ pub struct CameraMetrics {
     privacy: IntGaugeVec,
     latency: Histogram,
     people: [IntCounter; MaskState::ALL.len()],
+    /// By zone, and by line and direction.
+    people_at: Vec<(String, [IntCounter; MaskState::ALL.len()])>,
     visible: [IntGauge; MaskState::ALL.len()],
     compliance: GaugeVec,
     face_height: Histogram,
@@ -265,6 +274,24 @@ impl CameraMetrics {
     /// So many people were counted.
     pub fn people(&self, state: MaskState, count: u64) {
         self.people[state as usize].inc_by(count);
+    }
+
+    /// A person was counted in a zone, or over a line (`door:forward`). A place that is not configured is left out: the
+    /// labels are bounded.
+    pub fn person_at(&self, zone: &str, state: MaskState) {
+        if let Some((_, counters)) = self.people_at.iter().find(|(name, _)| name == zone) {
+            counters[state as usize].inc();
+        }
+    }
+
+    /// The zones, and lines with their directions, that people are counted at.
+    pub fn zones(&self) -> Vec<String> {
+        self.people_at.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// People counted so far at each of them, in the order of [`MaskState::ALL`].
+    pub fn people_by_zone(&self) -> Vec<(String, [u64; MaskState::ALL.len()])> {
+        self.people_at.iter().map(|(name, counters)| (name.clone(), counters.each_ref().map(IntCounter::get))).collect()
     }
 
     /// People in the picture now, in the order of [`MaskState::ALL`].

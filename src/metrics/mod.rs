@@ -8,6 +8,7 @@
 
 mod camera;
 mod engine;
+mod events;
 pub mod labels;
 mod process;
 
@@ -19,10 +20,12 @@ use prometheus::core::Collector;
 use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use camera::CameraMetrics;
+pub use events::{EventResult, SinkMetrics};
 pub use labels::{DisconnectReason, FrameDrop};
 
 use camera::CameraFamilies;
 use engine::EngineFamilies;
+use events::EventFamilies;
 
 /// Prefix of every name.
 const NAMESPACE: &str = "maskwatch";
@@ -32,6 +35,7 @@ pub struct Metrics {
     registry: Registry,
     cameras: CameraFamilies,
     engine: EngineFamilies,
+    events: EventFamilies,
     model_info: IntGaugeVec,
     reload_successful: IntGauge,
     reload_timestamp: prometheus::Gauge,
@@ -68,6 +72,7 @@ impl Metrics {
         Ok(Arc::new(Self {
             cameras: CameraFamilies::new(&registry)?,
             engine: EngineFamilies::new(&registry)?,
+            events: EventFamilies::new(&registry)?,
             model_info: gauges(
                 &registry,
                 "model_info",
@@ -88,8 +93,19 @@ impl Metrics {
 
     /// A camera's handle; its series exist from now on. Also for the name `mosaic`, see [`Self::output`].
     pub fn camera(&self, name: &str) -> Arc<CameraMetrics> {
+        self.camera_with_zones(name, &[])
+    }
+
+    /// The same with the labels that people are counted under besides the camera as a whole. Of a camera that is there
+    /// already the zones stay as they are.
+    pub fn camera_with_zones(&self, name: &str, zones: &[String]) -> Arc<CameraMetrics> {
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        handles.entry(name.to_owned()).or_insert_with(|| Arc::new(self.cameras.camera(name))).clone()
+        handles.entry(name.to_owned()).or_insert_with(|| Arc::new(self.cameras.camera(name, zones))).clone()
+    }
+
+    /// The handle of a camera that has one.
+    pub fn known_camera(&self, name: &str) -> Option<Arc<CameraMetrics>> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// The gauge `rtsp_clients` of an output that is no camera: the mosaic.
@@ -99,8 +115,13 @@ impl Metrics {
 
     /// The camera is configured no longer: its series go. Handles still held count into the void.
     pub fn remove_camera(&self, name: &str) {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        self.cameras.remove(name);
+        let handle = self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.cameras.remove(name, &handle.map(|handle| handle.zones()).unwrap_or_default());
+    }
+
+    /// An event sink's handle; its series exist from now on.
+    pub fn sink(&self, name: &str) -> SinkMetrics {
+        self.events.sink(name)
     }
 
     /// A camera gives statistics only: series that move with single people go, its own and those of the engine.

@@ -65,9 +65,25 @@ fn happenings_are_counted() {
 }
 
 #[test]
+fn people_are_counted_by_zone_and_only_by_known_ones() {
+    let metrics = Metrics::new().unwrap();
+    let zones = ["hall", "door:forward"].map(str::to_owned);
+    let gate = metrics.camera_with_zones("gate", &zones);
+    let series = r#"maskwatch_people_total{camera="gate",state="mask",zone="hall"}"#;
+    assert!(metrics.render().unwrap().contains(&format!("{series} 0")));
+    gate.person_at("hall", MaskState::Mask);
+    gate.person_at("elsewhere", MaskState::Mask);
+    let text = metrics.render().unwrap();
+    assert!(text.contains(&format!("{series} 1")) && !text.contains("elsewhere"), "{text}");
+    assert_eq!(gate.people_by_zone(), [("hall".to_owned(), [1, 0, 0, 0]), ("door:forward".to_owned(), [0; 4])]);
+    assert_eq!(gate.people_so_far(), [0; 4]);
+}
+
+#[test]
 fn a_removed_camera_leaves_no_series() {
     let metrics = Metrics::new().unwrap();
-    metrics.camera("gate").compliance(Some(1.0));
+    let zones = ["door:forward".to_owned()];
+    metrics.camera_with_zones("gate", &zones).compliance(Some(1.0));
     metrics.camera("yard");
     metrics.remove_camera("gate");
     let text = metrics.render().unwrap();

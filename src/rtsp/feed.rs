@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
+use maskwatch_vision::geometry::Rect;
+use maskwatch_vision::zone::Areas;
 
 use super::slate::{Easel, Ticker, message};
 use crate::camera::CameraStatus;
@@ -26,9 +28,17 @@ pub(super) struct Camera {
     pub(super) hub: Arc<Hub>,
     pub(super) status: Arc<CameraStatus>,
     pub(super) metrics: Arc<CameraMetrics>,
+    /// Zones and lines to draw.
+    pub(super) areas: Arc<Areas>,
 }
 
 impl Camera {
+    /// The zones and lines in a picture of `size`, in which the camera's has bars where the shapes differ.
+    pub(super) fn areas_within(&self, size: (u32, u32)) -> Areas {
+        let shape = self.hub.shape().unwrap_or(UNKNOWN);
+        self.areas.within(&letterbox((shape.width, shape.height), size))
+    }
+
     /// Size (even, square pixels) and rate that a stream of this camera has.
     pub(super) fn shape(&self) -> ((u32, u32), gst::Fraction) {
         let shape = self.hub.shape().unwrap_or(UNKNOWN);
@@ -184,9 +194,36 @@ impl Feed {
     }
 }
 
+/// The part of a picture of size `to` that one of size `from` fills, bars left free.
+fn letterbox(from: (u32, u32), to: (u32, u32)) -> Rect {
+    let aspect = |(width, height): (u32, u32)| width.max(1) as f32 / height.max(1) as f32;
+    let ratio = aspect(from) / aspect(to);
+    // Less than one in a hundred is the rounding to even sizes, not a bar.
+    if (ratio - 1.0).abs() < 0.01 {
+        Rect::FULL
+    } else if ratio > 1.0 {
+        Rect::new(0.0, 0.5 - 0.5 / ratio, 1.0, 1.0 / ratio)
+    } else {
+        Rect::new(0.5 - 0.5 * ratio, 0.0, ratio, 1.0)
+    }
+}
+
 /// The same caps at the stream's announced rate: slates and live pictures must not renegotiate the encoder.
 fn with_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
     let mut caps = caps.clone();
     caps.make_mut().set("framerate", rate);
     caps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_where_the_scaler_puts_them() {
+        assert_eq!(letterbox((1280, 720), (640, 360)), Rect::FULL);
+        assert_eq!(letterbox((1279, 720), (640, 360)), Rect::FULL);
+        assert_eq!(letterbox((640, 480), (1280, 720)), Rect::new(0.125, 0.0, 0.75, 1.0));
+        assert_eq!(letterbox((1280, 640), (640, 640)), Rect::new(0.0, 0.25, 1.0, 0.5));
+    }
 }

@@ -8,6 +8,7 @@ use gst::glib;
 use gst::prelude::*;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory};
+use maskwatch_vision::zone::Areas;
 
 use super::encoder::{Demand, Encoder, force_keyframe};
 use super::feed::{BACKLOG, Camera, Feed, Running};
@@ -50,11 +51,14 @@ pub struct Stream {
     pub metrics: Arc<CameraMetrics>,
     /// Bit rate and rate.
     pub output: OutputPlan,
+    /// Zones and lines to draw.
+    pub areas: Arc<Areas>,
 }
 
 impl Stream {
     fn camera(&self) -> Camera {
-        Camera { hub: Arc::clone(&self.hub), status: Arc::clone(&self.status), metrics: Arc::clone(&self.metrics) }
+        let (hub, status) = (Arc::clone(&self.hub), Arc::clone(&self.status));
+        Camera { hub, status, metrics: Arc::clone(&self.metrics), areas: Arc::clone(&self.areas) }
     }
 }
 
@@ -254,6 +258,9 @@ fn attach(
     let source = bin.by_name(&format!("source{index}")).and_then(|source| source.downcast::<gst_app::AppSrc>().ok());
     let source = source.ok_or_else(|| failed("no source"))?;
     let overlay = bin.by_name(&format!("overlay{index}"));
+    if let Some(overlay) = &overlay {
+        overlay.set_property("areas", gstmaskwatch::areas::text(&camera.areas_within(size)));
+    }
     Feed::start(camera, source, overlay, size, rate, ticker).map_err(|error| failed(&error.to_string()))
 }
 

@@ -2,13 +2,12 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maskwatch::camera::{CameraContext, CameraHandle, CameraState, Supervisor};
-use maskwatch::config::plan::{CameraPlan, OutputPlan, Privacy, Transport};
+use maskwatch::config::plan::{CameraPlan, OutputPlan};
 use maskwatch::config::secret::CameraUrl;
 use maskwatch::frames::Hub;
 use maskwatch::metrics::{CameraMetrics, DisconnectReason, Metrics};
@@ -21,22 +20,9 @@ const SOME: u64 = 5;
 
 /// A plan with the program's usual values.
 pub fn plan(name: &str, url: &str) -> CameraPlan {
-    CameraPlan {
-        name: name.to_owned(),
-        url: CameraUrl::parse(url).unwrap(),
-        credentials: None,
-        transport: Transport::Tcp,
-        latency: Duration::from_millis(100),
-        timeout: Duration::from_millis(2500),
-        insecure_tls: false,
-        analyze_fps: 5.0,
-        weight: 1,
-        min_score: None,
-        privacy: Privacy::Off,
-        statistics: Default::default(),
-        labels: BTreeMap::new(),
-        output: OutputPlan { bitrate_kbps: 1000, max_fps: None },
-    }
+    let url = CameraUrl::parse(url).unwrap();
+    let output = OutputPlan { bitrate_kbps: 1000, ..CameraPlan::new(name, url.clone()).output };
+    CameraPlan { latency: Duration::from_millis(100), output, ..CameraPlan::new(name, url) }
 }
 
 /// A running camera.

@@ -10,6 +10,7 @@ use super::{Process, Scrape, free_port, http, maskwatch, metrics, root, soon, wa
 /// Builds a config file.
 #[derive(Clone, Debug, Default)]
 pub struct AppConfig {
+    top: Vec<String>,
     inference: Vec<String>,
     defaults: Vec<String>,
     cameras: Vec<(String, String, Vec<String>)>,
@@ -21,6 +22,12 @@ impl AppConfig {
     /// No camera yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A line of the file's top level, as `state_dir: /srv/state`.
+    pub fn top(mut self, line: &str) -> Self {
+        self.top.push(line.into());
+        self
     }
 
     /// A line of `inference:`, as `max_batch: 4`.
@@ -61,6 +68,7 @@ impl AppConfig {
     /// The file's text.
     pub fn yaml(&self, http: u16, rtsp: u16) -> String {
         let mut text = format!("http: {{ listen: 127.0.0.1:{http} }}\nrtsp: {{ listen: 127.0.0.1:{rtsp} }}\n");
+        self.top.iter().for_each(|line| text.push_str(&format!("{line}\n")));
         for (key, lines) in [("inference", &self.inference), ("defaults", &self.defaults)] {
             if !lines.is_empty() {
                 text.push_str(&format!("{key}:\n  {}\n", lines.join("\n  ")));

@@ -11,6 +11,7 @@ use gstmaskwatch::overlay::{Caption, PaintError, Painter, Slate, clock_now};
 use maskwatch_vision::{
     face::{FaceView, MaskState},
     geometry::Rect,
+    zone::Areas,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -29,6 +30,12 @@ fn main() -> Result<(), Failure> {
     scene(&folder.join("crowd-1080p.png"), 1920, 1080, &crowd(), &caption)?;
     scene(&folder.join("crowd-360p.png"), 640, 360, &crowd(), &caption)?;
     scene(&folder.join("tiny-720p.png"), 1280, 720, &tiny(), &caption)?;
+    for (name, width, height) in sizes {
+        picture(&folder.join(format!("zones-{name}.png")), width, height, |painter, frame| {
+            painter.set_areas(areas());
+            painter.paint(frame, &few(), &caption)
+        })?;
+    }
     for (name, width, height) in sizes {
         let slate = Slate { camera: "north-gate", message: "no signal since 12:03:10", clock: &clock };
         picture(&folder.join(format!("slate-{name}.png")), width, height, |painter, frame| {
@@ -55,6 +62,17 @@ fn few() -> Vec<FaceView> {
         view(3, 0.72, 0.55, 0.05, 0.11),
         view(4, 0.93, 0.10, 0.10, 0.20),
     ]
+}
+
+/// Zones that overlap, lines in two directions, a poster.
+fn areas() -> Areas {
+    let text = r#"{
+        "zones": [{"name": "entrance", "polygon": [[0.05, 0.25], [0.5, 0.2], [0.55, 0.95], [0.02, 0.9]]},
+                  {"name": "counter", "polygon": [[0.4, 0.5], [0.9, 0.5], [0.9, 0.98], [0.4, 0.98]]}],
+        "lines": [{"name": "door", "line": [[0.1, 0.7], [0.45, 0.75]]}, {"name": "lift", "line": [[0.8, 0.9], [0.7, 0.2]]}],
+        "ignore": [[[0.82, 0.05], [0.99, 0.05], [0.99, 0.45], [0.82, 0.45]]]
+    }"#;
+    gstmaskwatch::areas::parse(text).unwrap_or_default()
 }
 
 fn crowd() -> Vec<FaceView> {

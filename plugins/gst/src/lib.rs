@@ -7,6 +7,7 @@
 //! As a library: call [`plugin_register_static`] once after `gst::init`, and [`engines::register`] with your engine.
 //! As a plugin: point `GST_PLUGIN_PATH` to the folder of `libgstmaskwatch.so`.
 
+pub mod areas;
 mod draw;
 pub mod engines;
 mod frame;

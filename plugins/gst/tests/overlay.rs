@@ -75,6 +75,33 @@ fn every_format_gets_the_same_box_in_the_colour_of_the_state() {
 }
 
 #[test]
+fn zones_are_drawn_by_the_element_and_taken_away_again() {
+    init();
+    let areas = r#"{"zones": [{"name": "hall", "polygon": [[0.5, 0.25], [0.9, 0.25], [0.9, 0.9], [0.5, 0.9]]}],
+        "lines": [{"name": "door", "line": [[0.1, 0.5], [0.4, 0.5]]}],
+        "ignore": [[[0.1, 0.7], [0.3, 0.7], [0.3, 0.9], [0.1, 0.9]]]}"#;
+    for format in FORMATS {
+        let info = info(format, 320, 240);
+        let element = gst::ElementFactory::make("maskoverlay").property("clock", false).build().unwrap();
+        let mut harness = Harness::with_element(&element, Some("sink"), Some("src"));
+        harness.set_src_caps(info.to_caps().unwrap());
+        assert_eq!(harness.push_and_pull(grey(&info)).unwrap(), grey(&info), "{format:?}: no zones, nothing drawn");
+        element.set_property("areas", areas);
+        let pixels = rgb(&harness.push_and_pull(grey(&info)).unwrap(), &info);
+        let before = rgb(&grey(&info), &info)[0];
+        let changed = |x: usize, y: usize| !near(pixels[y * 320 + x], before, 12);
+        // The zone's upper edge, the line, the mask's left edge; and the inside of the zone.
+        assert!(changed(250, 60) && changed(100, 120) && changed(32, 190), "{format:?}");
+        assert!(!changed(250, 150) && !changed(10, 10), "{format:?}");
+        // The arrow of a line that goes to the right points down.
+        let stem = |rows: std::ops::Range<usize>| rows.filter(|y| changed(80, *y)).count();
+        assert!(stem(124..136) > 8 && stem(100..116) == 0, "{format:?}");
+        element.set_property("areas", None::<String>);
+        assert_eq!(harness.push_and_pull(grey(&info)).unwrap(), grey(&info), "{format:?}");
+    }
+}
+
+#[test]
 fn only_what_is_drawn_changes() {
     init();
     for format in FORMATS {

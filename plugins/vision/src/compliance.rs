@@ -139,14 +139,39 @@ impl ComplianceWindow {
         Self { bucket_s, window_s, min_known: config.min_known, buckets: BTreeMap::new() }
     }
 
-    /// Counts a person at `time`, and forgets buckets that have left the window by then.
+    /// Counts a person at `time`, and forgets buckets that have left the window by then. Buckets further ahead than a
+    /// window are forgotten too: the clock was wrong then.
     pub fn add(&mut self, time: Duration, state: MaskState) {
         let number = self.number(time);
         self.buckets.entry(number).or_default().add(state);
-        if let Some((&newest, _)) = self.buckets.last_key_value() {
-            let first = (newest + 1).saturating_sub(self.span());
-            self.buckets = self.buckets.split_off(&first);
+        let span = self.span();
+        let kept = (number + 1).saturating_sub(span)..=number.saturating_add(span);
+        self.buckets.retain(|number, _| kept.contains(number));
+    }
+
+    /// Beginning and counts of the bucket that `time` is in.
+    pub fn bucket(&self, time: Duration) -> (Duration, Counts) {
+        let number = self.number(time);
+        let begin = Duration::from_secs(number.saturating_mul(self.bucket_s));
+        (begin, self.buckets.get(&number).copied().unwrap_or_default())
+    }
+
+    /// Adds what was counted in the bucket that `begin` is in, as [`Self::bucket`] told it; what had left the window by
+    /// `now`, or is further ahead than one, is left out. Returns whether it was added.
+    pub fn restore(&mut self, begin: Duration, counts: Counts, now: Duration) -> bool {
+        let (number, last, span) = (self.number(begin), self.number(now), self.span());
+        let fits = ((last + 1).saturating_sub(span)..=last.saturating_add(span)).contains(&number);
+        if fits {
+            *self.buckets.entry(number).or_default() += counts;
         }
+        fits
+    }
+
+    /// Forgets the buckets that have left the window by `now`; true where none is left.
+    pub fn expire(&mut self, now: Duration) -> bool {
+        let first = (self.number(now) + 1).saturating_sub(self.span());
+        self.buckets = self.buckets.split_off(&first);
+        self.buckets.is_empty()
     }
 
     /// Sum over the window that ends at `now`. People from after `now` (a clock set back) are left out.

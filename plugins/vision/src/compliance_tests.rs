@@ -75,6 +75,30 @@ fn a_window_of_another_grain_is_taken_over() {
     assert_eq!(hours.closed(MINUTE * 120).collect::<Vec<_>>(), [(MINUTE * 60, minutes.counts(MINUTE * 61))]);
 }
 
+#[test]
+fn a_clock_that_was_far_ahead_does_not_stop_the_counting() {
+    let mut w = window(60, 1);
+    fill(&mut w, MINUTE * 1_000_000, 5, 0, 0);
+    fill(&mut w, MINUTE * 100, 1, 1, 0);
+    assert_eq!(w.figure(MINUTE * 100).counts, Counts { mask: 1, no_mask: 1, ..Counts::default() });
+    assert_eq!(w.counts(MINUTE * 1_000_000).total(), 0);
+}
+
+#[test]
+fn a_window_is_restored_from_its_buckets() {
+    let mut before = window(60, 1);
+    for minute in [10, 11, 40, 69] {
+        fill(&mut before, MINUTE * minute, minute, 1, 1);
+    }
+    let rows: Vec<_> = [10, 11, 40, 69].map(|minute| before.bucket(MINUTE * minute + MINUTE / 2)).into();
+    assert_eq!(rows[2].0, MINUTE * 40);
+    let mut after = window(60, 1);
+    let restored = rows.iter().filter(|(begin, counts)| after.restore(*begin, *counts, MINUTE * 70));
+    assert_eq!(restored.count(), 3, "minute 10 has left an hour that ends with minute 70");
+    assert_eq!(after.figure(MINUTE * 70), before.figure(MINUTE * 70));
+    assert!(!after.expire(MINUTE * 128) && after.expire(MINUTE * 129));
+}
+
 fn state() -> impl Strategy<Value = MaskState> {
     prop::sample::select(MaskState::ALL.to_vec())
 }

@@ -9,6 +9,7 @@
 //! * Scores are probabilities in `0..=1`.
 
 pub mod batch;
+pub mod census;
 pub mod compliance;
 pub mod detect;
 pub mod eval;
@@ -20,6 +21,7 @@ pub mod placement;
 pub mod preprocess;
 pub mod privacy;
 pub mod quality;
+pub mod sight;
 pub mod statistics;
 pub mod track;
 pub mod vote;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::face::MaskState;
-use crate::quality::{Exposure, FaceQuality};
+use crate::quality::FaceQuality;
 
 /// Length of a slot; slots older than [`Placement`]'s span go.
 const SLOT: Duration = Duration::from_secs(60);
@@ -60,8 +60,6 @@ pub struct Figures {
     pub face_luma: Option<f32>,
     /// Median of the pictures' mean luma.
     pub luma: Option<f32>,
-    /// Median share of the pictures that is black or white.
-    pub clipped: Option<f32>,
     /// People decided.
     pub people: u64,
     /// Share of them that stayed unknown.
@@ -75,7 +73,6 @@ struct Slot {
     sharpness: Vec<f32>,
     face_luma: Vec<f32>,
     luma: Vec<f32>,
-    clipped: Vec<f32>,
     people: u64,
     unknown: u64,
 }
@@ -87,11 +84,12 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// A picture was analysed: its light, and the faces in it.
-    pub fn picture(&mut self, now: Duration, exposure: Exposure, faces: &[FaceQuality]) {
+    /// A picture was analysed: its mean luma (`0..=1`), where that is known, and the faces in it.
+    pub fn picture(&mut self, now: Duration, luma: Option<f32>, faces: &[FaceQuality]) {
         let slot = self.slot(now);
-        keep(&mut slot.luma, exposure.luma);
-        keep(&mut slot.clipped, exposure.clipped);
+        if let Some(luma) = luma {
+            keep(&mut slot.luma, luma);
+        }
         for face in faces {
             keep(&mut slot.heights, face.height_px);
             keep(&mut slot.face_luma, face.luma);
@@ -121,7 +119,6 @@ impl Placement {
             sharpness: all(|slot| &slot.sharpness),
             face_luma: all(|slot| &slot.face_luma),
             luma: all(|slot| &slot.luma),
-            clipped: all(|slot| &slot.clipped),
             people,
             unknown_share: (people > 0).then(|| unknown as f64 / people as f64),
         }
@@ -186,7 +183,7 @@ fn median(mut values: Vec<f32>) -> Option<f32> {
 mod tests {
     use super::*;
 
-    const GOOD: Exposure = Exposure { luma: 0.45, clipped: 0.0 };
+    const GOOD: Option<f32> = Some(0.45);
     const CLEAR: FaceQuality = FaceQuality { height_px: 60.0, luma: 0.5, sharpness: Some(0.4) };
 
     fn seconds(n: u64) -> Duration {
@@ -194,9 +191,9 @@ mod tests {
     }
 
     /// What is said after 40 faces like this one.
-    fn said(exposure: Exposure, face: FaceQuality) -> String {
+    fn said(luma: Option<f32>, face: FaceQuality) -> String {
         let mut placement = Placement::default();
-        (0..40).for_each(|n| placement.picture(seconds(n), exposure, &[face]));
+        (0..40).for_each(|n| placement.picture(seconds(n), luma, &[face]));
         advice(&placement.figures(seconds(40)), &Limits::default()).unwrap_or_default()
     }
 
@@ -205,8 +202,8 @@ mod tests {
         assert_eq!(said(GOOD, CLEAR), "");
         let small = "faces here are 14 px high; move the camera nearer or choose the main stream";
         assert_eq!(said(GOOD, FaceQuality { height_px: 14.2, ..CLEAR }), small);
-        assert!(said(Exposure { luma: 0.03, clipped: 0.4 }, CLEAR).contains("too dark"));
-        assert!(said(Exposure { luma: 0.97, clipped: 0.8 }, CLEAR).contains("too bright"));
+        assert!(said(Some(0.03), CLEAR).contains("too dark"));
+        assert!(said(Some(0.97), CLEAR).contains("too bright"));
         assert!(said(GOOD, FaceQuality { sharpness: Some(0.01), ..CLEAR }).contains("blurred"));
         assert!(said(GOOD, FaceQuality { luma: 0.04, ..CLEAR }).contains("dark against"));
         assert_eq!(

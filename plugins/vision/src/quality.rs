@@ -1,24 +1,10 @@
-//! How fit a picture and the faces in it are for being judged: light and sharpness, by a few hundred samples each.
+//! How fit a face is for being judged: size, light and sharpness, by a thousand samples at most.
 
 use crate::frame::{ColorRange, FrameView, PixelFormat};
 use crate::geometry::Rect;
 
 /// Samples along each side of a face.
 const SIDE: usize = 32;
-/// Samples across and down a picture.
-const RASTER: [usize; 2] = [32, 18];
-/// Luma up to which a sample counts as black, and from which as white.
-const CLIPPED: [f32; 2] = [0.02, 0.98];
-
-/// The light of a picture. Luma `0..=1`, as coded (not linear light).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Exposure {
-    /// Mean.
-    pub luma: f32,
-    /// Share of samples that are black or white.
-    pub clipped: f32,
-}
-
 /// One face.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FaceQuality {
@@ -29,22 +15,6 @@ pub struct FaceQuality {
     /// Variance of the Laplacian over the variance of the luma, on the face brought to 32 x 32 samples: free of the face's
     /// size and of its contrast. `None` for a face lower than 32 pixels, or without any contrast.
     pub sharpness: Option<f32>,
-}
-
-/// The light of a whole picture. A picture whose planes do not fit its size is black.
-pub fn exposure(frame: &FrameView<'_>) -> Exposure {
-    let Some(luma) = Luma::of(frame) else { return Exposure::default() };
-    let [across, down] = RASTER;
-    let at = |index: usize, count: usize, size: u32| (2 * index + 1) * size as usize / (2 * count);
-    let values = (0..across * down)
-        .map(|index| luma.at(at(index % across, across, frame.width), at(index / across, down, frame.height)));
-    let (mut sum, mut clipped) = (0.0, 0);
-    for value in values {
-        sum += value;
-        clipped += usize::from(value <= CLIPPED[0] || value >= CLIPPED[1]);
-    }
-    let count = (across * down) as f32;
-    Exposure { luma: sum / count, clipped: clipped as f32 / count }
 }
 
 /// Light and sharpness of the face at `rect`; `None` where that is outside of the picture.
@@ -155,13 +125,11 @@ mod tests {
 
     #[test]
     fn light_by_hand() {
-        let black = exposure(&frame(&[16; SIZE * SIZE]));
-        assert_eq!(black, Exposure { luma: 0.0, clipped: 1.0 });
-        let half = exposure(&frame(&[126; SIZE * SIZE]));
-        assert!((half.luma - 0.5).abs() < 0.01 && half.clipped == 0.0);
-        let white = face(&frame(&[235; SIZE * SIZE]), &Rect::FULL).unwrap();
-        assert_eq!(white, FaceQuality { height_px: 128.0, luma: 1.0, sharpness: None });
-        assert_eq!(exposure(&frame(&[16; 5])), Exposure::default(), "short planes are no picture");
+        let luma = |value: u8| face(&frame(&[value; SIZE * SIZE]), &Rect::FULL).unwrap();
+        assert_eq!(luma(235), FaceQuality { height_px: 128.0, luma: 1.0, sharpness: None });
+        assert_eq!(luma(16).luma, 0.0);
+        assert!((luma(126).luma - 0.5).abs() < 0.01);
+        assert_eq!(face(&frame(&[16; 5]), &Rect::FULL), None, "short planes are no picture");
     }
 
     #[test]

@@ -75,6 +75,14 @@ impl Polygon {
         &self.0
     }
 
+    /// Distance of a point to the nearest edge, in sizes of a face of `[w, h]`.
+    fn depth(&self, point: Point, [w, h]: [f32; 2]) -> f32 {
+        let scaled =
+            |p: Point| [(p[0] - point[0]) / w.max(f32::MIN_POSITIVE), (p[1] - point[1]) / h.max(f32::MIN_POSITIVE)];
+        let ends = self.0.iter().zip(self.0.iter().cycle().skip(1));
+        ends.map(|(a, b)| to_origin(scaled(*a), scaled(*b))).fold(f32::INFINITY, f32::min)
+    }
+
     /// Whether the point is inside (even-odd rule; Franklin's ray to the right). Of two polygons with a common edge, a
     /// point on it is in exactly one.
     pub fn contains(&self, [x, y]: Point) -> bool {
@@ -101,6 +109,19 @@ pub enum Direction {
     Forward,
     /// From its right to its left.
     Backward,
+}
+
+impl Direction {
+    /// Both, in the order in which they are exported.
+    pub const ALL: [Self; 2] = [Self::Forward, Self::Backward];
+
+    /// The name used in metrics, JSON and events: `forward`, `backward`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+        }
+    }
 }
 
 /// A directed line.
@@ -160,6 +181,14 @@ impl Line {
     }
 }
 
+/// Distance of the origin to the stretch from `a` to `b`.
+fn to_origin(a: Point, b: Point) -> f32 {
+    let along = [b[0] - a[0], b[1] - a[1]];
+    let length2 = along[0] * along[0] + along[1] * along[1];
+    let share = if length2 > 0.0 { (-(a[0] * along[0] + a[1] * along[1]) / length2).clamp(0.0, 1.0) } else { 0.0 };
+    (a[0] + share * along[0]).hypot(a[1] + share * along[1])
+}
+
 /// Twice the signed area of the triangle `a b c`; positive when `c` is clockwise of `a b` in the picture. In double
 /// precision, in which products and differences of single precision coordinates of this size are nearly exact.
 fn side(a: Point, b: Point, c: Point) -> f64 {
@@ -167,13 +196,36 @@ fn side(a: Point, b: Point, c: Point) -> f64 {
     (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 }
 
-/// The areas of one camera.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A part of the picture with a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    /// Unique among zones and lines.
+    pub name: String,
+    /// Where.
+    pub polygon: Polygon,
+}
+
+/// A line with a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// Unique among zones and lines.
+    pub name: String,
+    /// Where.
+    pub line: Line,
+}
+
+/// The areas of one camera. As text (JSON):
+/// `{"zones":[{"name":"hall","polygon":[[0,0],[1,0],[1,1]]}],"lines":[{"name":"door","line":[[0,0.5],[1,0.5]]}],
+/// "ignore":[[[0,0],[0.1,0],[0,0.1]]],"min_face_height_px":14}`; each key may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Areas {
     /// Named zones; they may overlap.
-    pub zones: Vec<(String, Polygon)>,
+    pub zones: Vec<Zone>,
     /// Named lines.
-    pub lines: Vec<(String, Line)>,
+    pub lines: Vec<Gate>,
     /// Faces whose centre is in one of these are not looked at (a poster, a screen).
     pub ignore: Vec<Polygon>,
     /// Faces lower than this many pixels are not looked at; 0 for all.
@@ -188,17 +240,47 @@ impl Areas {
         let high = detection.rect.h * picture_height as f32 >= self.min_face_height_px;
         high && !self.ignore.iter().any(|mask| mask.contains([x, y]))
     }
+
+    /// The areas of a picture that shows this one in its part `part`, as a letterbox does. The least height stays: it is
+    /// counted in pixels of the camera's picture.
+    pub fn within(&self, part: &Rect) -> Self {
+        let moved = |[x, y]: Point| [part.x + x * part.w, part.y + y * part.h].map(|v| v.clamp(0.0, 1.0));
+        let polygon = |polygon: &Polygon| Polygon(polygon.0.iter().copied().map(moved).collect());
+        let zone = |zone: &Zone| Zone { name: zone.name.clone(), polygon: polygon(&zone.polygon) };
+        let gate = |gate: &Gate| Gate {
+            name: gate.name.clone(),
+            line: Line { from: moved(gate.line.from), to: moved(gate.line.to) },
+        };
+        Self {
+            zones: self.zones.iter().map(zone).collect(),
+            lines: self.lines.iter().map(gate).collect(),
+            ignore: self.ignore.iter().map(polygon).collect(),
+            min_face_height_px: self.min_face_height_px,
+        }
+    }
+
+    /// Name of a zone or line; empty for an index of other areas.
+    pub fn name(&self, place: Place) -> &str {
+        match place {
+            Place::Zone(index) => self.zones.get(index).map_or("", |zone| &zone.name),
+            Place::Line(index, _) => self.lines.get(index).map_or("", |gate| &gate.name),
+        }
+    }
+
+    /// All places that people can be counted at: the zones, then each line in both directions.
+    pub fn places(&self) -> Vec<Place> {
+        let lines = (0..self.lines.len()).flat_map(|line| Direction::ALL.map(|direction| Place::Line(line, direction)));
+        (0..self.zones.len()).map(Place::Zone).chain(lines).collect()
+    }
 }
 
-/// A way over a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crossing {
-    /// The track that crossed.
-    pub track: u64,
-    /// Index of the line in [`Areas::lines`].
-    pub line: usize,
-    /// Which way.
-    pub direction: Direction,
+/// Where a person is counted besides the camera as a whole. Indices are those of [`Areas`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Place {
+    /// In a zone.
+    Zone(usize),
+    /// Over a line.
+    Line(usize, Direction),
 }
 
 /// What is known of one track's way.
@@ -207,21 +289,14 @@ struct Way {
     latest: Option<Point>,
     /// Frames in a row inside, by zone; a zone is visited once this reaches [`STAY`].
     inside: BTreeMap<usize, u32>,
-    visited: BTreeSet<usize>,
-    crossed: BTreeSet<(usize, Direction)>,
+    visited: BTreeSet<Place>,
 }
 
 /// Frames in a row in a zone that make a visit: one may be a box that jitters over the edge.
 const STAY: u32 = 2;
-
-/// Zones and lines of a finished track.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Visits {
-    /// Indices of the zones it was in, rising, each once.
-    pub zones: Vec<usize>,
-    /// Lines it crossed and how, each once however often it went to and fro.
-    pub crossings: Vec<(usize, Direction)>,
-}
+/// One frame is enough for a face whose centre is this far from the zone's edge, in sizes of the face: so much it does
+/// not jitter, and at one analysis per second a zone is crossed between two frames.
+const DEEP: f32 = 0.5;
 
 /// Follows the tracks of one camera through its areas.
 #[derive(Clone, Debug, Default)]
@@ -230,52 +305,49 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A track's box in an analysed frame. Returns the lines crossed for the first time in that direction.
-    pub fn observe(&mut self, areas: &Areas, track: u64, rect: &Rect) -> Vec<Crossing> {
+    /// A track's box in an analysed frame. Returns the zones visited and the lines crossed for the first time, each line
+    /// once per direction however often the person goes to and fro.
+    pub fn observe(&mut self, areas: &Areas, track: u64, rect: &Rect) -> Vec<Place> {
         let (x, y) = rect.center();
         let point = [x, y];
         let way = self.ways.entry(track).or_default();
-        for (index, (_, zone)) in areas.zones.iter().enumerate() {
-            if zone.contains(point) {
-                let stay = way.inside.entry(index).or_default();
-                *stay += 1;
-                if *stay >= STAY {
-                    way.visited.insert(index);
-                }
-            } else {
+        let mut news = Vec::new();
+        for (index, Zone { polygon, .. }) in areas.zones.iter().enumerate() {
+            if !polygon.contains(point) {
                 way.inside.remove(&index);
+                continue;
+            }
+            let stay = way.inside.entry(index).or_default();
+            *stay = stay.saturating_add(1);
+            let sure = *stay >= STAY || polygon.depth(point, [rect.w, rect.h]) >= DEEP;
+            if sure && way.visited.insert(Place::Zone(index)) {
+                news.push(Place::Zone(index));
             }
         }
-        let Some(before) = way.latest.replace(point) else { return Vec::new() };
-        let mut crossings = Vec::new();
-        for (index, (_, line)) in areas.lines.iter().enumerate() {
+        let Some(before) = way.latest.replace(point) else { return news };
+        for (index, Gate { line, .. }) in areas.lines.iter().enumerate() {
             if let Some(direction) = line.crossing(before, point)
-                && way.crossed.insert((index, direction))
+                && way.visited.insert(Place::Line(index, direction))
             {
-                crossings.push(Crossing { track, line: index, direction });
+                news.push(Place::Line(index, direction));
             }
         }
-        crossings
+        news
     }
 
-    /// Where a track has been so far.
-    pub fn visits(&self, track: u64) -> Visits {
-        self.ways.get(&track).map_or_else(Visits::default, |way| Visits {
-            zones: way.visited.iter().copied().collect(),
-            crossings: way.crossed.iter().copied().collect(),
-        })
+    /// Where a track has been so far: zones, then lines, each once.
+    pub fn visits(&self, track: u64) -> Vec<Place> {
+        self.ways.get(&track).map(|way| way.visited.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Forgets a track that has ended, and returns where it has been.
-    pub fn finish(&mut self, track: u64) -> Visits {
-        let visits = self.visits(track);
-        self.ways.remove(&track);
-        visits
+    /// The zones that a track was in when it was last seen.
+    pub fn zones(&self, track: u64) -> Vec<usize> {
+        self.ways.get(&track).map(|way| way.inside.keys().copied().collect()).unwrap_or_default()
     }
 
-    /// Forgets all tracks.
-    pub fn clear(&mut self) {
-        self.ways.clear();
+    /// Forgets the tracks for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(u64) -> bool) {
+        self.ways.retain(|track, _| keep(*track));
     }
 }
 

@@ -65,25 +65,58 @@ fn a_stop_on_the_line_crosses_once() {
     assert_eq!(crossed, [Direction::Forward]);
 }
 
+fn zone(name: &str, polygon: Polygon) -> Zone {
+    Zone { name: name.into(), polygon }
+}
+
+fn gate(name: &str, from: Point, to: Point) -> Gate {
+    Gate { name: name.into(), line: Line::new(from, to).expect("a line") }
+}
+
 #[test]
 fn a_person_is_in_a_zone_after_two_frames_and_once() {
     let areas = Areas {
-        zones: vec![("door".into(), square(0.4, 0.4, 0.3)), ("hall".into(), square(0.0, 0.0, 1.0))],
-        lines: vec![("in".into(), Line::new([0.5, 0.0], [0.5, 1.0]).expect("a line"))],
+        zones: vec![zone("door", square(0.4, 0.4, 0.3)), zone("hall", square(0.0, 0.0, 1.0))],
+        lines: vec![gate("in", [0.5, 0.0], [0.5, 1.0])],
         ..Areas::default()
     };
     let mut watch = Watch::default();
-    watch.observe(&areas, 7, &face(0.2, 0.5));
-    watch.observe(&areas, 7, &face(0.45, 0.5));
-    assert_eq!(watch.visits(7).zones, [1], "one frame at the edge is no visit");
-    let crossings = watch.observe(&areas, 7, &face(0.6, 0.5));
-    assert_eq!(crossings, [Crossing { track: 7, line: 0, direction: Direction::Backward }]);
-    watch.observe(&areas, 7, &face(0.4, 0.5));
+    assert_eq!(watch.observe(&areas, 7, &face(0.2, 0.5)), [Place::Zone(1)], "far from the edge one frame is enough");
+    assert_eq!(watch.observe(&areas, 7, &face(0.41, 0.5)), [], "one frame at the edge is no visit");
+    assert_eq!(watch.zones(7), [0, 1], "though it is there now");
+    let both = watch.observe(&areas, 7, &face(0.6, 0.5));
+    assert_eq!(both, [Place::Zone(0), Place::Line(0, Direction::Backward)]);
+    assert_eq!(watch.observe(&areas, 7, &face(0.4, 0.5)), [Place::Line(0, Direction::Forward)]);
     assert!(watch.observe(&areas, 7, &face(0.6, 0.5)).is_empty(), "to and fro is one crossing each way");
-    let visits = watch.finish(7);
-    assert_eq!(visits.zones, [0, 1]);
-    assert_eq!(visits.crossings, [(0, Direction::Forward), (0, Direction::Backward)]);
-    assert_eq!(watch.finish(7), Visits::default());
+    let line = |direction| Place::Line(0, direction);
+    let all = [Place::Zone(0), Place::Zone(1), line(Direction::Forward), line(Direction::Backward)];
+    assert_eq!(watch.visits(7), all);
+    assert_eq!(areas.places(), all);
+    assert_eq!(all.map(|place| areas.name(place)), ["door", "hall", "in", "in"]);
+    watch.retain(|track| track != 7);
+    assert_eq!((watch.visits(7), watch.zones(7)), (vec![], vec![]));
+}
+
+#[test]
+fn a_box_that_jitters_over_an_edge_is_no_visit() {
+    let areas = Areas { zones: vec![zone("door", square(0.4, 0.4, 0.3))], ..Areas::default() };
+    let mut watch = Watch::default();
+    for turn in 0..40 {
+        let x = if turn % 2 == 0 { 0.39 } else { 0.41 };
+        assert_eq!(watch.observe(&areas, 1, &face(x, 0.5)), [], "turn {turn}");
+    }
+}
+
+#[test]
+fn areas_have_a_text_form() {
+    let text = r#"{"zones":[{"name":"hall","polygon":[[0,0],[1,0],[1,1]]}],"lines":[{"name":"door","line":[[0,0.5],[1,0.5]]}],
+        "ignore":[[[0,0],[0.1,0],[0,0.1]]],"min_face_height_px":14}"#;
+    let areas: Areas = serde_json::from_str(text).expect("areas");
+    assert_eq!((areas.zones.len(), areas.lines.len(), areas.ignore.len()), (1, 1, 1));
+    let again = serde_json::to_string(&areas).expect("text");
+    assert_eq!(serde_json::from_str::<Areas>(&again).expect("areas again"), areas);
+    assert_eq!(serde_json::from_str::<Areas>("{}").expect("none"), Areas::default());
+    assert!(serde_json::from_str::<Areas>(r#"{"zone":[]}"#).is_err());
 }
 
 #[test]
@@ -93,6 +126,14 @@ fn small_and_masked_faces_are_not_looked_at() {
     assert!(areas.admits(&detection(0.5, 0.5), 720));
     assert!(!areas.admits(&detection(0.9, 0.1), 720));
     assert!(!areas.admits(&detection(0.5, 0.5), 360), "0.06 of 360 are 21 pixels");
+}
+
+#[test]
+fn areas_follow_the_picture_into_a_letterbox() {
+    let areas = Areas { lines: vec![gate("in", [0.5, 0.0], [1.0, 1.0])], ..Areas::default() };
+    let boxed = areas.within(&Rect::new(0.125, 0.0, 0.75, 1.0));
+    assert_eq!(boxed.lines[0].line.ends(), ([0.5, 0.0], [0.875, 1.0]));
+    assert_eq!(areas.within(&Rect::FULL), areas);
 }
 
 fn point() -> impl Strategy<Value = Point> {

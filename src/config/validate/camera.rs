@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use maskwatch_vision::statistics::StatisticsConfig;
+use maskwatch_vision::zone::Areas;
 
-use super::{Check, Login, privacy};
+use super::{Check, Login, privacy, zones};
 use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Privacy, Transport};
 use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
 use crate::config::secret::CameraUrl;
 use crate::config::tree::Step;
 
-/// Longest name: a label of DNS.
-const LONGEST_NAME: usize = 63;
 /// Paths of the RTSP server that are no camera.
 const RESERVED: [&str; 1] = ["mosaic"];
 const MOST_LABELS: usize = 16;
@@ -32,6 +31,8 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig, statistics: StatisticsConf
         }
     }
     let default_login = keys(check, &defaults_at, defaults);
+    let shared_areas =
+        zones::areas(check, &under(&defaults_at, "zones"), defaults.zones.as_deref().unwrap_or_default());
     if raw.cameras.is_empty() && !check.place(&["cameras".into()]).written {
         let hint = "add for example:  cameras: [{ name: gate, url: rtsp://10.0.0.21:554/stream1 }]";
         check.problem(&["cameras".into()], "no cameras", hint);
@@ -45,11 +46,23 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig, statistics: StatisticsConf
             let login = keys(check, &at, camera).or_else(|| default_login.clone());
             let name = name(check, &at, camera, &mut first_lines);
             let url = url(check, &at, camera);
-            let plan = CameraPlan { statistics, ..merge(name?, url?, login, camera, defaults) };
+            let own = camera.zones.as_ref().map(|zones| zones::areas(check, &under(&at, "zones"), zones));
+            let areas = own.unwrap_or_else(|| shared_areas.clone());
+            let plan = CameraPlan {
+                areas: with_height(areas, camera, defaults),
+                statistics,
+                ..merge(name?, url?, login, camera, defaults)
+            };
             privacy::camera(check, &at, &plan);
             Some(plan)
         })
         .collect()
+}
+
+/// The areas with the least face height of the camera or of all.
+fn with_height(areas: Areas, own: &RawCamera, shared: &RawCamera) -> Areas {
+    let pixels = own.min_face_px.or(shared.min_face_px).unwrap_or_default();
+    Areas { min_face_height_px: pixels as f32, ..areas }
 }
 
 fn under(at: &[Step], key: &str) -> Vec<Step> {
@@ -70,16 +83,8 @@ fn name(
         return None;
     };
     let at = under(at, "name");
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty()
-        || name.len() > LONGEST_NAME
-        || !name.chars().all(fits)
-        || name.starts_with('-')
-        || name.ends_with('-')
-    {
-        let hint = "1 to 63 lower-case letters, digits and `-`, neither first nor last; such as north-gate";
-        check.problem(&at, format!("`{name}` cannot be a name"), hint);
-    } else if RESERVED.contains(&name.as_str()) {
+    check.name(&at, name, "north-gate");
+    if RESERVED.contains(&name.as_str()) {
         check.problem(&at, format!("`{name}` is reserved"), format!("/{name} shows all cameras; choose another name"));
     }
     match first_lines.get(name) {
@@ -128,8 +133,8 @@ fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> 
     if let Some(score) = raw.min_score {
         check.range(&under(at, "min_score"), score, (0.0, 1.0), "0 to 1");
     }
-    if raw.zones.used {
-        check.later(&under(at, "zones"), "zones and lines are");
+    if let Some(pixels) = raw.min_face_px {
+        check.range(&under(at, "min_face_px"), pixels, (0, 1000), "0 to 1000; 0: all faces");
     }
     labels(check, &under(at, "labels"), &raw.labels);
     output(check, &under(at, "output"), &raw.output);
@@ -200,6 +205,7 @@ fn merge(
         output: OutputPlan {
             bitrate_kbps: own.output.bitrate_kbps.or(shared.output.bitrate_kbps).unwrap_or(usual.output.bitrate_kbps),
             max_fps: own.output.max_fps.or(shared.output.max_fps),
+            zones: own.output.zones.or(shared.output.zones).unwrap_or(usual.output.zones),
         },
         ..usual
     }

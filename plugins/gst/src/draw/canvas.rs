@@ -151,6 +151,29 @@ impl<'a> Canvas<'a> {
         self.fill([x + w - t, y + t, t.min(w - t), h - 2 * t], color);
     }
 
+    /// A straight line from `from` to `to`, `thickness` pixels across its steeper direction, in steps of a pixel along the
+    /// other: as cheap as the pixels it has, however wide the box around it. What is outside is cut; nothing is drawn
+    /// for ends that are no numbers.
+    pub(crate) fn line(&mut self, from: [f32; 2], to: [f32; 2], thickness: i64, color: Color) {
+        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
+        // Ends far outside must not cost more than the picture.
+        let most = 4.0 * (self.width + self.height) as f32;
+        let long = dx.abs().max(dy.abs());
+        if !(long.is_finite() && long <= most) {
+            return;
+        }
+        let steps = (long.round() as i64).max(1);
+        let at = |step: i64| {
+            let share = step as f32 / steps as f32;
+            [(from[0] + dx * share).round() as i64, (from[1] + dy * share).round() as i64]
+        };
+        if dx.abs() >= dy.abs() {
+            (0..=steps).map(at).for_each(|[x, y]| self.fill([x, y, 1, thickness], color));
+        } else {
+            (0..=steps).map(at).for_each(|[x, y]| self.fill([x, y, thickness, 1], color));
+        }
+    }
+
     /// Lays what `source` gives for each pixel of `rect` over the picture.
     fn cover(&mut self, [x, y, w, h]: [i64; 4], source: impl Fn(i64, i64) -> Color) {
         let (x0, x1) = (x.max(0), (x + w).min(self.width));

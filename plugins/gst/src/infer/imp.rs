@@ -12,6 +12,7 @@ use gst_base::subclass::{
 };
 use gst_video::{VideoFormat, VideoFrame};
 use maskwatch_engine::{Camera, Engine};
+use maskwatch_vision::sight::Luma;
 
 use super::{
     sampler::Sampler,
@@ -20,7 +21,7 @@ use super::{
     settings::{self, Settings},
     subject::Picture,
 };
-use crate::{engines, meta::FaceMeta};
+use crate::{engines, frame::view, meta::FaceMeta};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("maskinfer", gst::DebugColorFlags::empty(), Some("Maskwatch: finds faces and their masks"))
@@ -135,10 +136,11 @@ impl BaseTransformImpl for MaskInfer {
         let name = self.camera_name(&settings);
         let failed = |error: String| gst::error_msg!(gst::LibraryError::Init, ("camera {name}: {error}"));
         let options = settings.options().map_err(failed)?;
+        let areas = settings.areas().map_err(failed)?;
         let engine = engines::obtain(&settings.engine, options).map_err(|error| failed(error.to_string()))?;
         let sampler = Sampler::new(settings.analyze_fps, &name);
-        let mode =
-            Mode { camera: name.clone(), track: settings.track, sync: settings.sync, interval: sampler.interval() };
+        let (camera, interval) = (name.clone(), sampler.interval());
+        let mode = Mode { camera, track: settings.track, sync: settings.sync, interval, areas };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
         let face = settings.min_score().unwrap_or(engine.score_threshold());
         let scores = Scores::new(face, settings.hide_score());
@@ -276,6 +278,7 @@ impl MaskInfer {
             width: info.width(),
             height: info.height(),
             arrived: Instant::now(),
+            luma: None,
         };
         let (session, camera) = (running.session.clone(), running.camera.clone());
         Ok(Turn { session, camera, scores: running.scores, info, facts, due })
@@ -292,7 +295,7 @@ impl MaskInfer {
             gst::element_imp_error!(self, gst::StreamError::Format, ("cannot map a frame of {:?}", turn.info));
             return Err(gst::FlowError::Error);
         };
-        let facts = FrameFacts { generation, ..turn.facts };
+        let facts = FrameFacts { generation, luma: Luma::of(&view(&frame)), ..turn.facts };
         let scores = turn.scores;
         turn.camera.submit(Box::new(Picture::new(frame, facts, scores, ticket)), Some(scores.least()));
         if !turn.session.mode().sync {

@@ -24,12 +24,14 @@
 //! | `weight` | uint, 1 | share of the engine relative to other cameras when it is overloaded |
 //! | `min-score` | float, -1 | least detection score; below 0: the model's own |
 //! | `hide-score` | float, -1 | reports name boxes of at least this score, far lower than that of a face; below 0: none |
+//! | `areas` | string, empty | zones, lines, ignore masks and least face height as JSON: the form of [`maskwatch_vision::zone::Areas`] |
 //! | `models-dir`, `detector`, `classifier`, `provider`, `library`, `max-batch`, `max-wait` | | for an engine that this element starts |
 //!
 //! ## Rules
 //! * A camera has at most [`MOST_IN_FLIGHT`] pictures in the engine; a frame due beyond that is dropped as `overload`
 //!   before any work is spent on it. The engine itself replaces a waiting picture by a newer one (`superseded`).
 //! * Results of frames from before a flush, or of a stopped element, change nothing.
+//! * A face in an ignore mask, or lower than the least height, is neither classified, tracked, shown nor reported.
 //! * On end of stream, flush and stop all tracks end and their people are reported; end of stream first waits for
 //!   outstanding results, 5 seconds at most.
 //! * No lock is held while a message is posted, a picture is submitted, or anything is pushed.

@@ -5,7 +5,7 @@ use maskwatch_vision::{
     face::{ClassifiedFace, Detection},
     frame::FrameView,
     geometry::Rect,
-    quality::{self, Exposure, FaceQuality},
+    quality::{self, FaceQuality},
 };
 
 /// Faces of one picture whose light and sharpness are measured, best detections first.
@@ -47,19 +47,17 @@ impl Scores {
 pub(super) struct Looked {
     /// Boxes to hide, those of the faces with them.
     pub(super) hide: Option<Vec<Rect>>,
-    pub(super) exposure: Exposure,
     /// Of the faces that count.
     pub(super) quality: Vec<FaceQuality>,
 }
 
 impl Looked {
-    /// Some thousand samples: of the picture, and of each face that counts, as many as are told apart by eye.
+    /// Some thousand samples of each face that counts.
     pub(super) fn at(outcome: &Outcome, frame: &FrameView<'_>, scores: &Scores) -> Self {
         let Outcome::Done(raw) = outcome else { return Self::default() };
         let counted = raw.iter().filter(|face| face.detection.score >= scores.face).take(MOST_MEASURED);
         Self {
             hide: scores.hide.map(|_| raw.iter().map(|face| face.detection.rect).collect()),
-            exposure: quality::exposure(frame),
             quality: counted.filter_map(|face| quality::face(frame, &face.detection.rect)).collect(),
         }
     }
@@ -101,7 +99,7 @@ mod tests {
         assert_eq!(scores.faces(&found), 2);
         let looked = Looked::at(&Outcome::Done(raw.clone()), &GREY, &scores);
         assert_eq!(looked.hide.map(|hide| hide.len()), Some(3));
-        assert!((looked.exposure.luma - 0.5).abs() < 0.01);
+        assert_eq!(looked.quality.len(), 2);
         scores.keep_faces(&mut raw);
         assert_eq!(raw.len(), 2);
     }

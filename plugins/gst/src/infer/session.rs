@@ -7,12 +7,15 @@ use std::{
 
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
+    census::{Census, News},
     face::{ClassifiedFace, Detection, FaceView, MaskState},
-    track::{Link, Person, Tracker},
+    sight::Luma,
+    track::{Link, TrackerConfig},
+    zone::Areas,
 };
 
 use super::{MaskInfer, scores::Looked};
-use crate::report::{DropReport, FrameReport, PersonReport, Report, to_message};
+use crate::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport, Visited, to_message};
 
 /// Pictures of one camera that may be in the engine at once: one detected, one classified, one waiting.
 pub const MOST_IN_FLIGHT: u32 = 3;
@@ -28,6 +31,8 @@ pub(super) struct Mode {
     pub(super) sync: bool,
     /// Time between analyses.
     pub(super) interval: Duration,
+    /// Where people are counted, and where nobody is looked at.
+    pub(super) areas: Areas,
 }
 
 /// The frame that a result is of.
@@ -41,6 +46,8 @@ pub(super) struct FrameFacts {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) arrived: Instant,
+    /// Brightness of a picture that is analysed.
+    pub(super) luma: Option<Luma>,
 }
 
 /// How a frame that was waited for ended.
@@ -58,7 +65,7 @@ struct State {
     /// Nobody may wait: flushing or stopping.
     interrupted: bool,
     in_flight: u32,
-    tracker: Tracker,
+    census: Census,
     /// Time and faces of the latest analysis.
     latest: Option<(Duration, Vec<FaceView>)>,
     /// The outcome of the frame that a sync streaming thread waits for.
@@ -92,7 +99,9 @@ impl Drop for Ticket {
 impl Session {
     pub(super) fn new(element: &MaskInfer, mode: Mode) -> Arc<Self> {
         let element = element.downgrade();
-        Arc::new(Self { element, mode, state: Mutex::default(), changed: Condvar::new() })
+        let census = Census::new(TrackerConfig::default(), mode.areas.clone());
+        let state = Mutex::new(State { census, ..State::default() });
+        Arc::new(Self { element, mode, state, changed: Condvar::new() })
     }
 
     pub(super) fn mode(&self) -> &Mode {
@@ -123,7 +132,7 @@ impl Session {
         let Some((analyzed_at, faces)) = &state.latest else { return (Vec::new(), false) };
         let known = time.abs_diff(*analyzed_at) <= FRESH.max(self.mode.interval * 3);
         let faces = match (self.mode.track, known) {
-            (true, _) => state.tracker.view(time),
+            (true, _) => state.census.view(time),
             (false, true) => faces.clone(),
             (false, false) => Vec::new(),
         };
@@ -142,9 +151,10 @@ impl Session {
             return None;
         }
         if self.mode.track {
-            return Some(state.tracker.associate(frame.time, found).links);
+            return Some(state.census.associate(frame.time, found, frame.height).links);
         }
-        Some(vec![Link { track: None, classify: true }; found.len()])
+        let admitted = |face: &Detection| self.mode.areas.admits(face, frame.height);
+        Some(found.iter().map(|face| Link { track: None, classify: admitted(face) }).collect())
     }
 
     /// Takes a result in and reports it.
@@ -154,8 +164,9 @@ impl Session {
             drop(state);
             return self.dropped("flushed", None);
         }
-        let faces = if self.mode.track { self.vote(&mut state.tracker, frame, links, &raw) } else { plain(&raw) };
-        let people = state.tracker.take_decided();
+        let (links, raw) = self.admitted(frame, links, raw);
+        let faces = if self.mode.track { self.vote(&mut state.census, frame, &links, &raw) } else { plain(&raw) };
+        let news = state.census.take_news();
         state.latest = Some((frame.time, faces.clone()));
         if self.mode.sync {
             state.verdict = Some(Verdict::Faces(faces.clone()));
@@ -168,24 +179,35 @@ impl Session {
             width: frame.width,
             height: frame.height,
             latency: frame.arrived.elapsed(),
+            luma: frame.luma,
             faces,
             raw,
             hide: looked.hide,
-            exposure: looked.exposure,
             quality: looked.quality,
         }));
-        self.post_people(people);
+        self.post_news(news);
+    }
+
+    /// The faces that are looked at: a poster is neither shown nor reported.
+    fn admitted(
+        &self,
+        frame: &FrameFacts,
+        links: &[Link],
+        raw: Vec<ClassifiedFace>,
+    ) -> (Vec<Link>, Vec<ClassifiedFace>) {
+        let admitted = |face: &ClassifiedFace| self.mode.areas.admits(&face.detection, frame.height);
+        links.iter().copied().zip(raw).filter(|(_, face)| admitted(face)).unzip()
     }
 
     /// Feeds the frame's evidence to the votes and gives the faces as they are shown.
-    fn vote(&self, tracker: &mut Tracker, frame: &FrameFacts, links: &[Link], raw: &[ClassifiedFace]) -> Vec<FaceView> {
+    fn vote(&self, census: &mut Census, frame: &FrameFacts, links: &[Link], raw: &[ClassifiedFace]) -> Vec<FaceView> {
         for (link, face) in links.iter().zip(raw) {
             if let Some(track) = link.track {
                 let height = face.detection.rect.h * frame.height as f32;
-                tracker.evidence(frame.time, track, face, height);
+                census.evidence(frame.time, track, face, height);
             }
         }
-        let shown = tracker.view(frame.time);
+        let shown = census.view(frame.time);
         if self.mode.sync { exact(links, raw, &shown) } else { shown }
     }
 
@@ -251,15 +273,34 @@ impl Session {
     /// All tracks end, and the people not yet reported are.
     pub(super) fn end_all(&self) {
         let mut state = self.lock();
-        state.tracker.end_all();
-        let people = state.tracker.take_decided();
+        state.census.end_all();
+        let news = state.census.take_news();
         drop(state);
-        self.post_people(people);
+        self.post_news(news);
     }
 
-    fn post_people(&self, people: Vec<Person>) {
-        for person in people {
-            self.post(Report::Person(PersonReport { camera: self.mode.camera.clone(), person }));
+    fn post_news(&self, News { people, visits, verdicts }: News) {
+        let areas = &self.mode.areas;
+        let camera = || self.mode.camera.clone();
+        for verdict in verdicts {
+            let zones = verdict.zones.iter().filter_map(|&index| areas.zones.get(index)).map(|zone| zone.name.clone());
+            let report = VerdictReport { camera: camera(), verdict: verdict.person, zones: zones.collect() };
+            self.post(Report::Verdict(report));
+        }
+        for counted in people {
+            let mut report =
+                PersonReport { camera: camera(), person: counted.person, zones: Vec::new(), crossings: Vec::new() };
+            for place in counted.places {
+                match Visited::of(areas, place) {
+                    Visited::Zone(name) => report.zones.push(name),
+                    Visited::Line(crossing) => report.crossings.push(crossing),
+                }
+            }
+            self.post(Report::Person(report));
+        }
+        for visit in visits {
+            let visited = Visited::of(areas, visit.place);
+            self.post(Report::Visit(VisitReport { camera: camera(), track: visit.track, state: visit.state, visited }));
         }
     }
 

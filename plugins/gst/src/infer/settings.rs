@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gst::{glib, prelude::*};
 use maskwatch_engine::{EngineOptions, Provider};
+use maskwatch_vision::zone::Areas;
 
 /// Values of the properties, by their names.
 #[derive(Clone, Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Settings {
     pub(super) weight: u32,
     min_score: f32,
     hide_score: f32,
+    areas: String,
     models_dir: String,
     detector: String,
     classifier: String,
@@ -37,6 +39,7 @@ impl Default for Settings {
             weight: 1,
             min_score: -1.0,
             hide_score: -1.0,
+            areas: String::new(),
             models_dir: options.models_dir.to_string_lossy().into_owned(),
             detector: options.detector,
             classifier: options.classifier.unwrap_or_default(),
@@ -57,6 +60,14 @@ impl Settings {
     /// The least score of what may be a face and is to be hidden, where the user asks for such.
     pub(super) fn hide_score(&self) -> Option<f32> {
         (self.hide_score >= 0.0).then_some(self.hide_score)
+    }
+
+    /// The areas.
+    ///
+    /// # Errors
+    /// For a text that is not of their form.
+    pub(super) fn areas(&self) -> Result<Areas, String> {
+        crate::areas::parse(&self.areas)
     }
 
     /// Options of an engine that this element starts.
@@ -90,6 +101,7 @@ impl Settings {
             "weight" => self.weight = value.get().unwrap_or(self.weight),
             "min-score" => self.min_score = value.get().unwrap_or(self.min_score),
             "hide-score" => self.hide_score = value.get().unwrap_or(self.hide_score),
+            "areas" => self.areas = text(),
             "models-dir" => self.models_dir = text(),
             "detector" => self.detector = text(),
             "classifier" => self.classifier = text(),
@@ -113,6 +125,7 @@ impl Settings {
             "weight" => self.weight.to_value(),
             "min-score" => self.min_score.to_value(),
             "hide-score" => self.hide_score.to_value(),
+            "areas" => self.areas.to_value(),
             "models-dir" => self.models_dir.to_value(),
             "detector" => self.detector.to_value(),
             "classifier" => self.classifier.to_value(),
@@ -185,6 +198,7 @@ pub(super) fn properties() -> Vec<glib::ParamSpec> {
             "Reports name boxes of at least this score, to be hidden; below 0: none",
             default.hide_score,
         ),
+        string("areas", "Areas", "Zones, lines and ignore masks as JSON; empty: none", &default.areas),
     ];
     specs.extend(engine_properties(&default));
     specs

@@ -7,7 +7,7 @@ use gst_base::{prelude::*, subclass::prelude::*};
 use gst_video::{VideoFormat, prelude::*, subclass::prelude::*};
 
 use super::painter::{Caption, Painter, clock_now};
-use crate::meta::FaceMeta;
+use crate::{areas, meta::FaceMeta};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("maskoverlay", gst::DebugColorFlags::empty(), Some("Maskwatch: draws faces"))
@@ -18,13 +18,14 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 struct Settings {
     camera: String,
     status: String,
+    areas: String,
     clock: bool,
     enabled: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { camera: String::new(), status: String::new(), clock: true, enabled: true }
+        Self { camera: String::new(), status: String::new(), areas: String::new(), clock: true, enabled: true }
     }
 }
 
@@ -64,6 +65,12 @@ impl ObjectImpl for MaskOverlay {
                     .default_value(Some(default.status.as_str()))
                     .mutable_playing()
                     .build(),
+                glib::ParamSpecString::builder("areas")
+                    .nick("Areas")
+                    .blurb("Zones, lines and ignore masks to draw, as JSON; empty: none")
+                    .default_value(Some(default.areas.as_str()))
+                    .mutable_playing()
+                    .build(),
                 glib::ParamSpecBoolean::builder("clock")
                     .nick("Clock")
                     .blurb("Show the time of day in the caption")
@@ -86,6 +93,15 @@ impl ObjectImpl for MaskOverlay {
         match pspec.name() {
             "camera" => settings.camera = value.get::<Option<String>>().ok().flatten().unwrap_or_default(),
             "status" => settings.status = value.get::<Option<String>>().ok().flatten().unwrap_or_default(),
+            "areas" => {
+                settings.areas = value.get::<Option<String>>().ok().flatten().unwrap_or_default();
+                let parsed = areas::parse(&settings.areas);
+                drop(settings);
+                match parsed {
+                    Ok(areas) => lock(&self.painter).set_areas(areas),
+                    Err(error) => gst::error!(CAT, imp = self, "{error}"),
+                }
+            }
             "clock" => settings.clock = value.get().unwrap_or(settings.clock),
             "enabled" => {
                 settings.enabled = value.get().unwrap_or(settings.enabled);
@@ -102,6 +118,7 @@ impl ObjectImpl for MaskOverlay {
         match pspec.name() {
             "camera" => settings.camera.to_value(),
             "status" => settings.status.to_value(),
+            "areas" => settings.areas.to_value(),
             "clock" => settings.clock.to_value(),
             _ => settings.enabled.to_value(),
         }

@@ -16,6 +16,7 @@
 //! | `camera` | string, empty | name in the caption |
 //! | `status` | string, empty | second line of the caption |
 //! | `clock` | bool, true | time of day in the caption |
+//! | `areas` | string, empty | zones, lines and ignore masks to draw, as JSON: the form of [`maskwatch_vision::zone::Areas`] |
 //! | `enabled` | bool, true | draw at all |
 //!
 //! All can be changed while playing.
@@ -25,6 +26,7 @@
 
 use gst::{glib, prelude::*};
 
+mod areas;
 mod imp;
 mod painter;
 mod slate;

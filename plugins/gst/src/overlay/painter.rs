@@ -8,9 +8,11 @@ use maskwatch_vision::{
     face::{FaceView, MaskState},
     geometry::Rect,
     label,
+    zone::Areas,
 };
 
 use super::{
+    areas,
     slate::{self, Slate},
     style::{CHIP, DIM, EDGE, Style, TEXT},
 };
@@ -67,6 +69,8 @@ pub fn clock_now() -> String {
 pub(crate) enum Key {
     /// A face's label.
     Label(String, MaskState, u32),
+    /// Name of a zone, em.
+    Zone(String, u32),
     /// A caption: camera, clock, status, em, room in pixels.
     Caption(String, String, String, u32, u32),
     /// The fixed part of a slate: camera, message, picture's width and height.
@@ -79,6 +83,7 @@ pub(crate) enum Key {
 #[derive(Debug)]
 pub struct Painter {
     cache: Cache<Key>,
+    areas: Areas,
 }
 
 impl Default for Painter {
@@ -90,7 +95,12 @@ impl Default for Painter {
 impl Painter {
     /// A painter that remembers nothing yet.
     pub fn new() -> Self {
-        Self { cache: Cache::new(CACHED) }
+        Self { cache: Cache::new(CACHED), areas: Areas::default() }
+    }
+
+    /// Draws these zones, lines and ignore masks from now on.
+    pub fn set_areas(&mut self, areas: Areas) {
+        self.areas = areas;
     }
 
     /// Draws faces and a caption into a frame.
@@ -141,16 +151,20 @@ impl Painter {
         Ok(())
     }
 
-    /// Caption first, boxes over it, labels last: nothing hides a label.
+    /// Zones and caption first, boxes over them, labels last: nothing hides a label.
     fn draw(&mut self, canvas: &mut Canvas<'_>, faces: &[FaceView], caption: &Caption<'_>) {
         let size = [canvas.width(), canvas.height()];
         let style = Style::of(size[1]);
-        let mut reserved = Vec::new();
-        if let Some(bitmap) = self.caption(caption, style, size[0]) {
-            let margin = style.em / 2;
-            canvas.blend(&bitmap, i64::from(margin), i64::from(margin));
-            reserved.push(normalised([margin, margin, bitmap.width(), bitmap.height()], size));
+        let mut taken = Vec::new();
+        let captioned = self.caption(caption, style, size[0]).map(|bitmap| (bitmap, i64::from(style.em / 2)));
+        if let Some((bitmap, margin)) = &captioned {
+            taken.push([*margin, *margin, i64::from(bitmap.width()), i64::from(bitmap.height())]);
         }
+        areas::draw(canvas, &mut self.cache, &self.areas, style, &mut taken);
+        if let Some((bitmap, margin)) = captioned {
+            canvas.blend(&bitmap, margin, margin);
+        }
+        let reserved: Vec<Rect> = taken.into_iter().map(|place| normalised(place, size)).collect();
         let finite = |r: &Rect| [r.x, r.y, r.w, r.h].iter().all(|v| v.is_finite());
         let faces: Vec<&FaceView> = faces.iter().filter(|face| finite(&face.rect)).take(MOST_FACES).collect();
         for face in &faces {
@@ -188,7 +202,7 @@ fn canvas<'a>(frame: &'a mut gst_video::VideoFrameRef<&mut gst::BufferRef>) -> R
     Canvas::new(frame).ok_or(PaintError::Format(format))
 }
 
-fn normalised([x, y, w, h]: [u32; 4], [width, height]: [u32; 2]) -> Rect {
+fn normalised([x, y, w, h]: [i64; 4], [width, height]: [u32; 2]) -> Rect {
     let (width, height) = (width.max(1) as f32, height.max(1) as f32);
     Rect::new(x as f32 / width, y as f32 / height, w as f32 / width, h as f32 / height)
 }

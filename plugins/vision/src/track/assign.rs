@@ -1,7 +1,7 @@
 //! Optimal assignment of tracks to detections.
 
 /// A pair that may not be matched.
-pub(super) const FORBIDDEN: f32 = f32::INFINITY;
+pub(crate) const FORBIDDEN: f32 = f32::INFINITY;
 
 /// Matches rows to columns so that the sum of costs is least, where a row may also stay alone at the price `alone`.
 ///
@@ -10,7 +10,7 @@ pub(super) const FORBIDDEN: f32 = f32::INFINITY;
 ///
 /// The algorithm is the Hungarian method by shortest augmenting paths with potentials, O(rows² · columns) (Jonker and
 /// Volgenant, 1987); staying alone is a further column of each row's own.
-pub(super) fn assign(costs: &[f32], rows: usize, columns: usize, alone: f32) -> Vec<Option<usize>> {
+pub(crate) fn assign(costs: &[f32], rows: usize, columns: usize, alone: f32) -> Vec<Option<usize>> {
     debug_assert_eq!(costs.len(), rows * columns);
     // Finite, so that sums and differences of potentials stay numbers; far above any sum of real costs.
     let alone = f64::from(alone);

@@ -30,7 +30,8 @@ pub(super) struct Track {
     classifications: u32,
     height_px: f32,
     counted: bool,
-    announced: MaskState,
+    /// States told so far, by their numbers.
+    announced: [bool; MaskState::ALL.len()],
 }
 
 impl Track {
@@ -49,7 +50,7 @@ impl Track {
             classifications: 0,
             height_px: 0.0,
             counted: false,
-            announced: MaskState::Unknown,
+            announced: [false; MaskState::ALL.len()],
         }
     }
 
@@ -121,13 +122,12 @@ impl Track {
         self.confirmed && self.hits >= config.confirm_hits
     }
 
-    /// The person, if its state is another than was announced last. Marks it as announced.
+    /// The person, if its state was not announced before. Marks it as announced.
     pub(super) fn announce(&mut self, config: &TrackerConfig) -> Option<Person> {
         let person = self.person(config);
-        let news = self.confirmed && person.state != MaskState::Unknown && person.state != self.announced;
-        if news {
-            self.announced = person.state;
-        }
+        let told = &mut self.announced[person.state as usize];
+        let news = self.confirmed && person.state != MaskState::Unknown && !*told;
+        *told |= news;
         news.then_some(person)
     }
 }

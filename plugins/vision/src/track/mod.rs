@@ -7,7 +7,7 @@
 //!
 //! Same input, same output: there is no randomness and no dependence on the order of a hash map.
 
-mod assign;
+pub(crate) mod assign;
 mod config;
 mod entry;
 mod motion;
@@ -130,10 +130,15 @@ impl Tracker {
         people
     }
 
-    /// People whose voted state was reached or changed since the last call, at once: for alerts, not for counts. Only
-    /// of tracks that go on.
+    /// People whose voted state was reached since the last call, at once and each state once: for alerts, not for
+    /// counts. Only of tracks that go on.
     pub fn take_verdicts(&mut self) -> Vec<Person> {
         self.tracks.iter_mut().filter_map(|track| track.announce(&self.config)).collect()
+    }
+
+    /// Whether a track goes on.
+    pub fn is_alive(&self, track: u64) -> bool {
+        self.tracks.binary_search_by_key(&track, |t| t.id).is_ok()
     }
 
     /// Ends all tracks: the stream is over or broken. The people are then in [`Tracker::take_decided`], and the next

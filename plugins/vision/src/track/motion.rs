@@ -12,9 +12,9 @@ const BOX_NOISE: f32 = 0.07;
 /// owner walks 1.4 m/s across the picture makes 7; most people come towards the camera and make far less.
 const VELOCITY_SPREAD: f32 = 2.5;
 /// The same upwards and downwards, where a face moves as its owner comes nearer.
-const RISE_SPREAD: f32 = 0.8;
+const RISE_SPREAD: f32 = 1.0;
 /// Spread of the rate at which a new face grows or shrinks, relative to its size per second.
-const GROWTH_SPREAD: f32 = 0.4;
+const GROWTH_SPREAD: f32 = 0.25;
 /// Random acceleration of the centre, in sizes per second to the power 1.5 (white noise acceleration).
 const ACCELERATION: f32 = 0.8;
 /// The same of the size.

@@ -1,0 +1,109 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn plan() -> CompliancePlan {
+    CompliancePlan { min_people: 2, ..CompliancePlan::default() }
+}
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(1_700_000_000 / QUARTER_S * QUARTER_S + seconds)
+}
+
+#[test]
+fn hours_begin_where_they_are_asked_for() {
+    let mut ledger = Ledger::new(plan());
+    // A quarter past, half past, and an hour later.
+    for (seconds, state) in [(900, MaskState::Mask), (1800, MaskState::NoMask), (5400, MaskState::Mask)] {
+        ledger.add(at(seconds), "gate", "", state);
+    }
+    let hours = ledger.history(("gate", ""), (at(0), at(7200)), HOUR, 100);
+    let totals: Vec<_> = hours.iter().map(|hour| hour.figure.counts.total()).collect();
+    assert_eq!(totals, [2, 1]);
+    assert_eq!((hours[0].figure.ratio, hours[1].figure.ratio), (Some(0.5), None), "one is fewer than two");
+    assert!(hours[0].figure.interval.is_some() && hours[1].figure.interval.is_none());
+    let shifted = ledger.history(("gate", ""), (at(1800), at(1800) + HOUR), HOUR, 100);
+    assert_eq!((shifted.len(), shifted[0].from, shifted[0].figure.counts.total()), (1, at(1800), 1));
+    assert_eq!(ledger.history(("gate", ""), (at(0), at(7200)), HOUR, 1).len(), 1);
+    assert_eq!(ledger.history(("yard", ""), (at(0), at(1)), HOUR, 9)[0].figure, Figure::default());
+    assert!(ledger.history(("gate", ""), (at(900), at(900)), HOUR, 9).is_empty());
+}
+
+#[test]
+fn only_what_changed_is_told_and_again_if_it_could_not_be_stored() {
+    let mut ledger = Ledger::new(plan());
+    ledger.add(at(10), "gate", "", MaskState::Mask);
+    ledger.add(at(20), "gate", "", MaskState::Mask);
+    ledger.add(at(20), "gate", "hall", MaskState::Mask);
+    let rows = ledger.take_dirty();
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    assert!(rows.iter().all(|row| row.counts.mask == if row.key.zone.is_empty() { 2 } else { 1 }));
+    assert!(ledger.take_dirty().is_empty());
+    ledger.keep_dirty(rows.clone());
+    assert_eq!(ledger.take_dirty(), rows);
+}
+
+#[test]
+fn what_is_too_old_goes() {
+    let mut ledger = Ledger::new(plan());
+    ledger.add(at(0), "gate", "", MaskState::Mask);
+    ledger.add(at(0), "yard", "", MaskState::Mask);
+    ledger.add(at(8 * 86_400), "yard", "", MaskState::Mask);
+    let oldest = ledger.expire(at(15 * 86_400));
+    assert_eq!(ledger.cameras().collect::<Vec<_>>(), ["yard"]);
+    assert_eq!(oldest[1], (Book::Quarters, at(86_400).as_secs()));
+}
+
+#[test]
+fn another_step_or_length_keeps_what_fits() {
+    let mut ledger = Ledger::new(plan());
+    for minute in 0..50 {
+        ledger.add(at(minute * 60), "gate", "hall", MaskState::Mask);
+    }
+    let (rows, now) = (ledger.take_dirty(), at(50 * 60));
+    for (window, bucket, kept) in [(7200, 60, 50), (1800, 60, 29), (3600, 600, 50), (3600, 10, 50)] {
+        let seconds = Duration::from_secs;
+        let other = CompliancePlan { window: seconds(window), bucket: seconds(bucket), ..plan() };
+        let mut next = Ledger::new(other);
+        next.restore(now, rows.clone());
+        assert_eq!(next.figure(now, "gate", "hall").counts.mask, kept, "window {window}, step {bucket}");
+        // Stored anew, and taken over once more: the same.
+        let mut last = Ledger::new(other);
+        last.restore(now, next.take_dirty());
+        assert_eq!(last.figure(now, "gate", "hall"), next.figure(now, "gate", "hall"));
+        assert_eq!(last.history(("gate", "hall"), (at(0), now), HOUR, 9)[0].figure.counts.mask, 50);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_restart_at_any_moment_changes_no_figure(
+        people in prop::collection::vec((0u64..20, 0usize..2, prop::sample::select(MaskState::ALL.to_vec())), 1..200),
+        stop in 0usize..200,
+        flushes in prop::collection::vec(any::<bool>(), 200),
+    ) {
+        let cameras = ["gate", "yard"];
+        let mut stored: BTreeMap<Key, Counts> = BTreeMap::new();
+        let (mut whole, mut parts, mut now) = (Ledger::new(plan()), Ledger::new(plan()), 0);
+        for (n, (gap, camera, state)) in people.iter().enumerate() {
+            now += gap * 30;
+            whole.add(at(now), cameras[*camera], "", *state);
+            parts.add(at(now), cameras[*camera], "", *state);
+            if flushes[n] || n == stop {
+                stored.extend(parts.take_dirty().into_iter().map(|row| (row.key, row.counts)));
+            }
+            if n == stop {
+                parts = Ledger::new(plan());
+                let rows = stored.iter().map(|(key, counts)| Row { key: key.clone(), counts: *counts }).collect();
+                parts.restore(at(now), rows);
+            }
+        }
+        for camera in cameras {
+            prop_assert_eq!(whole.figure(at(now), camera, ""), parts.figure(at(now), camera, ""));
+            let span = (at(0), at(now + 1));
+            prop_assert_eq!(whole.history((camera, ""), span, HOUR, 999), parts.history((camera, ""), span, HOUR, 999));
+        }
+    }
+}

@@ -80,8 +80,9 @@ impl Service {
         start_media()?;
         let metrics = Metrics::new().context("metrics")?;
         let listening = Listening::bind(plan.http.listen)?;
-        let rtsp = RtspServer::start(&plan.rtsp, &metrics)?;
         let engine = start_engine(&plan.inference, &metrics)?;
+        // After the models, which take their time: who connects before the streams are there is told that there are none.
+        let rtsp = RtspServer::start(&plan.rtsp, &metrics)?;
         gstmaskwatch::engines::register(ENGINE, engine);
         metrics.config_loaded();
 

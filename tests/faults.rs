@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use maskwatch::camera::CameraState;
@@ -16,7 +17,7 @@ mod rig;
 mod support;
 
 use rig::{Rig, plan, simulate};
-use support::clip::Clip;
+use support::clip::{Clip, Codec};
 use support::{free_port, peer, soon, temp_dir, wait_until};
 
 /// Frames of a healthy camera that have to pass while another one is in trouble: about three seconds.
@@ -167,6 +168,53 @@ fn nonsense_hurts_nobody_else_and_good_pictures_are_taken_up_again() {
     rig.wait_up();
     rig.stop();
     witness.saw_nothing();
+}
+
+#[test]
+fn after_a_lost_packet_no_broken_picture_is_shown() {
+    let folder = temp_dir();
+    for codec in [Codec::H264, Codec::Hevc] {
+        let file = Clip { width: 320, height: 240, codec, ..Clip::default() }.write(folder.path(), "lossy");
+        let originals = brightness(&file);
+        let server = simulate(&[&file]);
+        let rig = Rig::on(&server.url(0));
+        rig.wait_up();
+        let seen: Arc<Mutex<Vec<gst::Sample>>> = Arc::default();
+        let keep = Arc::clone(&seen);
+        let watching = rig.hub.subscribe(Arc::new(move |sample| keep.lock().unwrap().push(sample.clone())));
+        server.cameras()[0].lose_one_of(17);
+        // Many losses, and in each second a keyframe that makes it whole again.
+        wait_until("pictures in between", soon(), || seen.lock().unwrap().len() >= 60);
+        drop(watching);
+        for sample in seen.lock().unwrap().iter() {
+            let picture = luma(sample);
+            let off = |original: &Vec<u8>| mean_difference(original, &picture);
+            let least = originals.iter().map(off).fold(f64::INFINITY, f64::min);
+            // The simulator's pictures are those of the file, bit for bit.
+            assert!(least < 1.0, "{codec:?}: a picture is {least:.1} off every one of the file's");
+        }
+        assert_eq!(rig.camera.status().view().disconnects, 0, "{codec:?}");
+        rig.stop();
+    }
+}
+
+/// Brightness of every pixel of every picture of a file.
+fn brightness(file: &Path) -> Vec<Vec<u8>> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "error", "-i"]).arg(file).args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]);
+    let bytes = support::process::run_well(&mut command, soon());
+    bytes.chunks_exact(320 * 240 * 3 / 2).map(|picture| picture[..320 * 240].to_vec()).collect()
+}
+
+fn luma(sample: &gst::Sample) -> Vec<u8> {
+    let info = gst_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
+    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(sample.buffer().unwrap(), &info).unwrap();
+    let (stride, rows) = (info.stride()[0] as usize, frame.plane_data(0).unwrap());
+    rows.chunks(stride).take(240).flat_map(|row| row[..320].to_vec()).collect()
+}
+
+fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod backoff;
 mod failure;
+mod keyframe;
 mod results;
 mod source;
 mod status;

@@ -3,12 +3,14 @@
 //! `uridecodebin ! queue ! videoconvert ! I420/NV12 ! maskinfer ! appsink`. The decoder is GStreamer's choice by rank:
 //! hardware where its plugins offer it. The queue drops old frames instead of holding the decoder up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
 
 use super::INFER_ELEMENT;
+use super::keyframe::KeyframeGate;
 use super::watch::Watch;
 use crate::config::plan::{CameraPlan, Transport};
 use crate::frames::Hub;
@@ -165,13 +167,22 @@ fn watch_inside(uri: &gst::Element, watch: &Arc<Watch>) {
         if element.find_property("max-threads").is_some_and(|spec| spec.value_type() == glib::Type::I32) {
             element.set_property("max-threads", DECODER_THREADS);
         }
-        let watch = Arc::clone(&watch);
         if let Some(pad) = element.static_pad("sink") {
-            pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-                watch.data();
-                gst::PadProbeReturn::Ok
-            });
+            guard(&pad, Arc::clone(&watch));
         }
+    });
+}
+
+/// Notes what comes to a decoder, and keeps from it what it could only make broken pictures of.
+fn guard(pad: &gst::Pad, watch: Arc<Watch>) {
+    let (gate, start) = (Mutex::new(KeyframeGate::new()), Instant::now());
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
+        watch.data();
+        let Some(flags) = info.buffer().map(|buffer| buffer.flags()) else { return gst::PadProbeReturn::Ok };
+        let lost = flags.contains(gst::BufferFlags::DISCONT);
+        let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
+        let mut gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        if gate.admits(lost, keyframe, start.elapsed()) { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
     });
 }
 

@@ -1,6 +1,6 @@
 //! Sends one clip to one client, picture by picture, for ever.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ pub(super) struct Scene {
     pub(super) frozen: AtomicBool,
     /// What is sent is nonsense.
     pub(super) garbage: AtomicBool,
+    /// Of so many packets one is lost on the way; 0: none.
+    pub(super) loss: AtomicU32,
     /// When the camera was switched on: all clients see the same moment.
     origin: Instant,
 }
@@ -25,7 +27,7 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(clip: Arc<Clip>) -> Self {
         let (frozen, garbage) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { clip: Mutex::new(clip), frozen, garbage, origin: Instant::now() }
+        Self { clip: Mutex::new(clip), frozen, garbage, loss: AtomicU32::new(0), origin: Instant::now() }
     }
 
     pub(super) fn clip(&self) -> Arc<Clip> {

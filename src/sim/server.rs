@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::glib::translate::IntoGlib;
@@ -116,6 +116,11 @@ impl Camera {
         self.scene.garbage.store(on, Ordering::Relaxed);
     }
 
+    /// Of so many pieces of a client's stream (packets, or the packets of one large unit) one is lost; 0: none.
+    pub fn lose_one_of(&self, count: u32) {
+        self.scene.loss.store(count, Ordering::Relaxed);
+    }
+
     /// Goes away: its connections close and its path is unknown.
     pub fn kill(&self) {
         self.host.unmount(&self.mount);
@@ -148,11 +153,15 @@ fn factory(mount: &str, scene: &Arc<Scene>) -> RTSPMediaFactory {
     factory.set_shared(false);
     let (scene, mount) = (Arc::clone(scene), mount.to_owned());
     factory.connect_media_configure(move |_, media| {
-        let source = media.element().downcast::<gst::Bin>().ok().and_then(|bin| bin.by_name("source"));
+        let bin = media.element().downcast::<gst::Bin>().ok();
+        let source = bin.as_ref().and_then(|bin| bin.by_name("source"));
         let Some(source) = source.and_then(|source| source.downcast::<gst_app::AppSrc>().ok()) else {
             tracing::error!(camera = %mount, "the simulated camera has no source");
             return;
         };
+        if let Some(pad) = bin.and_then(|bin| bin.by_name("pay0")).and_then(|payloader| payloader.static_pad("src")) {
+            lose_packets(&pad, &scene);
+        }
         let (play, control) = crossbeam_channel::bounded(1);
         let play = Arc::new(Mutex::new(Some(play)));
         let started = Arc::clone(&play);
@@ -173,4 +182,16 @@ fn factory(mount: &str, scene: &Arc<Scene>) -> RTSPMediaFactory {
         }
     });
     factory
+}
+
+/// Drops packets after they have their numbers, as a bad network does.
+fn lose_packets(pad: &gst::Pad, scene: &Arc<Scene>) {
+    let (scene, passed) = (Arc::clone(scene), AtomicU32::new(0));
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
+        let count = scene.loss.load(Ordering::Relaxed);
+        if count > 0 && passed.fetch_add(1, Ordering::Relaxed) % count == count - 1 {
+            return gst::PadProbeReturn::Drop;
+        }
+        gst::PadProbeReturn::Ok
+    });
 }

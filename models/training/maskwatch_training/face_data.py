@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from . import augment, coco, crops_data
+from . import augment, coco, crops_data, rendered_masks
 from .manifest import STATES
 
 CONTEXT = 0.7
 LARGEST = 176
+RENDERED = 0.2
+"""Share of bare faces that are shown with a drawn mask."""
 
 
 @dataclass
@@ -102,8 +104,19 @@ def _shrunk(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return cv2.resize(low, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def training_crop(rng: np.random.Generator, face: Face, size: int, margin: float) -> np.ndarray:
-    """One augmented crop of the classifier's input size."""
+def _masked(rng: np.random.Generator, face: Face) -> Face:
+    """Some bare faces with a drawn mask, mostly a badly worn one, and the state that they have then."""
+    if face.state != STATES.index("no_mask") or rng.random() >= RENDERED:
+        return face
+    # A crop that ends at the chin shows nothing of a mask below it.
+    style = str(rng.choice(("mask", "nose", "chin"), p=(0.2, 0.8, 0.0) if face.whole else (0.15, 0.6, 0.25)))
+    state = STATES.index("mask" if style == "mask" else "incorrect")
+    return replace(face, image=rendered_masks.wear(rng, face.image, face.box, style), state=state)
+
+
+def training_crop(rng: np.random.Generator, face: Face, size: int, margin: float) -> tuple[np.ndarray, int]:
+    """One augmented crop of the classifier's input size, and its state."""
+    face = _masked(rng, face)
     image = _warp(rng, face, size, margin)
     if rng.random() < 0.5:
         image = _shrunk(rng, image)
@@ -112,4 +125,4 @@ def training_crop(rng: np.random.Generator, face: Face, size: int, margin: float
         w, h = rng.integers(size // 8, size // 3, 2)
         x, y = int(rng.integers(0, size - w)), int(rng.integers(0, size - h))
         image[y : y + h, x : x + w] = rng.integers(0, 255, 3)
-    return image
+    return image, face.state

@@ -154,8 +154,8 @@ def train(data: Path, imagenet: Path, out: Path, settings: Settings) -> dict:
             for group in optimizer.param_groups:
                 group["lr"] = settings.lr * factor
             members = [faces[i] for i in shuffled[step * settings.batch : (step + 1) * settings.batch]]
-            images = [face_data.training_crop(rng, face, settings.size, settings.margin) for face in members]
-            labels = torch.tensor([face.state for face in members])
+            crops_made = [face_data.training_crop(rng, face, settings.size, settings.margin) for face in members]
+            images, labels = [image for image, _ in crops_made], torch.tensor([state for _, state in crops_made])
             with torch.autocast("cpu", torch.bfloat16):
                 logits = net(to_input(images, spec))
             loss = F.cross_entropy(logits.float(), labels, label_smoothing=settings.smoothing)

@@ -189,6 +189,9 @@ pub struct FiguresArgs {
     /// Write JSON instead of a table; `-`, the default, is the standard output
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub json: Option<PathBuf>,
+    /// Also write what was said of each face: in COCO's form of results (detection) or as JSON lines (classification)
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
     /// What a category or a class folder of the data means, where its name is not that of a state; once for each name
     #[arg(long = "map", value_name = "NAME=STATE", value_parser = mapping)]
     pub names: Vec<(String, MaskState)>,

@@ -7,6 +7,7 @@ mod detection;
 mod folders;
 mod names;
 mod progress;
+mod results;
 mod table;
 
 use std::path::Path;

@@ -137,8 +137,17 @@ def quantise(args: argparse.Namespace) -> None:
     """Writes an INT8 sibling of a model folder, calibrated on ``train``."""
     from . import quantise as module
 
-    folder = module.quantise(args.data, _folder(args.model), MODELS / f"{_folder(args.model).name}-int8", args.pictures)
+    source = _folder(args.model)
+    folder = module.quantise(args.data, source, (args.out or MODELS) / f"{source.name}-int8", args.pictures)
     print(folder.name)
+
+
+def halve(args: argparse.Namespace) -> None:
+    """Writes an FP16 sibling of a model folder, for GPUs."""
+    from . import quantise as module
+
+    source = _folder(args.model)
+    print(module.halve(source, (args.out or MODELS) / f"{source.name}-fp16").name)
 
 
 def golden(args: argparse.Namespace) -> None:
@@ -217,7 +226,10 @@ def _parser() -> argparse.ArgumentParser:
     sub = add(eval_classification, data=True, model=True)
     sub.add_argument("--split", default="val")
     sub.add_argument("--smallest", type=float, default=20)
-    add(quantise, data=True, model=True).add_argument("--pictures", type=int, default=128)
+    sub = add(quantise, data=True, model=True)
+    sub.add_argument("--pictures", type=int, default=128)
+    sub.add_argument("--out", type=Path, help="folder that the new model folder goes into; default: models/")
+    add(halve, model=True).add_argument("--out", type=Path)
     add(golden).add_argument("models", nargs="*")
     sub = add(latency, model=True)
     sub.add_argument("--batch", type=int, nargs="+", default=[1, 16])

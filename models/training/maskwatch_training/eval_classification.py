@@ -37,16 +37,23 @@ def box_outputs(data: Path, split: str, classifier: Classifier, smallest: float)
 
 
 def summary(outputs: np.ndarray, labels: np.ndarray, spec: manifest.Manifest) -> dict:
-    """Accuracy, F1 per state, confusion, ECE and what ``unknown`` costs."""
+    """Accuracy, F1 per state, confusion, ECE and what ``unknown`` costs; as ``maskwatch eval classification``.
+
+    Where the labels tell two states only, an answer ``incorrect`` counts as ``mask``.
+    """
     states = postprocess.classifier_states(outputs, spec)
+    three_state_accuracy = float((states.argmax(1) == labels).mean())
+    confident = states.max(1) >= spec.classification["unknown_below"]
+    if STATES.index("incorrect") not in labels:  # `mask` means that a mask is there, worn well or badly
+        states = np.stack([states[:, 0] + states[:, 1], np.zeros(len(states)), states[:, 2]], axis=1)
     predicted = states.argmax(1)
     present = sorted(set(labels.tolist()))
     report = classification_report(
         labels, predicted, labels=present, target_names=[STATES[i] for i in present], output_dict=True, zero_division=0
     )
-    confident = states.max(1) >= spec.classification["unknown_below"]
     return {
         "faces": int(len(labels)),
+        "three_state_accuracy": round(three_state_accuracy, 4),
         "accuracy": round(float((predicted == labels).mean()), 4),
         "macro_f1": round(float(report["macro avg"]["f1-score"]), 4),
         "f1": {STATES[i]: round(float(report[STATES[i]]["f1-score"]), 4) for i in present},

@@ -59,6 +59,11 @@ def _truth(photos: list[data_mod.Photo], states: bool, band: tuple[float, float]
     return {"images": images, "annotations": annotations, "categories": categories, "info": {}}
 
 
+def clipped(boxes: np.ndarray, photo: data_mod.Photo) -> np.ndarray:
+    """The parts of corner boxes inside a photo."""
+    return boxes.clip(0, [photo.width, photo.height, photo.width, photo.height])
+
+
 def average_precisions(photos: list[data_mod.Photo], found: list) -> dict[str, float]:
     """AP of faces and, where states are given, of each state.
 
@@ -67,11 +72,11 @@ def average_precisions(photos: list[data_mod.Photo], found: list) -> dict[str, f
     """
     face_results, state_results = [], []
     for photo, faces in zip(photos, found):
-        for i, (box, score) in enumerate(zip(faces.boxes, faces.scores)):
+        for i, (box, score) in enumerate(zip(clipped(faces.boxes, photo), faces.scores)):
             x1, y1, x2, y2 = (float(v) for v in box)
             item = {"image_id": photo.id, "bbox": [x1, y1, x2 - x1, y2 - y1]}
             face_results.append({**item, "category_id": 1, "score": float(score)})
-            if faces.states is not None:
+            if faces.states is not None and faces.states[i].any():
                 best = int(faces.states[i].argmax())
                 value = float(score * faces.states[i][best])
                 state_results.append({**item, "category_id": CATEGORY_OF_STATE[best], "score": value})
@@ -88,12 +93,15 @@ def average_precisions(photos: list[data_mod.Photo], found: list) -> dict[str, f
 
 
 def recall_by_height(photos: list[data_mod.Photo], found: list, threshold: float) -> dict[str, dict[str, float]]:
-    """Share of true faces found (IoU >= 0.5, score >= threshold) by the face's height in the photo."""
+    """Share of true faces with a found box (IoU >= 0.5, score >= threshold) by the face's height in the photo.
+
+    The program matches boxes one to one and ignores found boxes of other heights; its figures differ in the third digit.
+    """
     from .postprocess import iou_matrix
 
     hits: dict[str, list[bool]] = {name: [] for name in HEIGHT_BANDS}
     for photo, faces in zip(photos, found):
-        boxes = faces.boxes[faces.scores >= threshold]
+        boxes = clipped(faces.boxes, photo)[faces.scores >= threshold]
         overlap = iou_matrix(photo.boxes.astype(float), boxes) if len(boxes) else np.zeros((len(photo.boxes), 1))
         for i, box in enumerate(photo.boxes):
             height = box[3] - box[1]
@@ -108,15 +116,20 @@ def detect_all(photos: list[data_mod.Photo], detector: Detector, threshold: floa
 
 
 def end_to_end(photos: list[data_mod.Photo], found: list, classifier: Classifier, weight: float | None = None) -> list:
-    """The same faces with the classifier's states, fused with the detector's own as the manifest says."""
+    """The same faces with the classifier's states, fused with the detector's own as the manifest says.
+
+    A face lower than the manifest's ``min_face_px`` keeps the detector's own states, where there are any.
+    """
     from .postprocess import Faces
 
     spec = classifier.manifest.classification
     weight = spec["detector_weight"] if weight is None else weight
     out = []
     for photo, faces in zip(photos, found):
-        states = classifier.states(open_picture(photo.path), faces.boxes)
-        out.append(Faces(faces.boxes, faces.scores, fuse(states, faces.states, weight)))
+        states = fuse(classifier.states(open_picture(photo.path), faces.boxes), faces.states, weight)
+        low = faces.boxes[:, 3] - faces.boxes[:, 1] < spec["min_face_px"]
+        states[low] = faces.states[low] if faces.states is not None else 0
+        out.append(Faces(faces.boxes, faces.scores, states))
     return out
 
 

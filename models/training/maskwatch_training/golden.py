@@ -17,7 +17,7 @@ from . import manifest, preprocess
 from .runner import session
 
 WIDTH, HEIGHT = 200, 150
-BOX = (60.0, 40.0, 120.0, 115.0)
+BOX = (60.0, 40.0, 121.0, 116.0)
 FORMULA = "pixel(x, y, c) = (x * 7 + y * 13 + c * 50) mod 256"
 
 

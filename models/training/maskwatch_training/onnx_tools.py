@@ -51,6 +51,36 @@ def store_fp16(model: onnx.ModelProto, smallest: int = 256) -> onnx.ModelProto:
     return model
 
 
+def load_fp32(path: Path) -> onnx.ModelProto:
+    """A model with all weights as FP32: undoes ``store_fp16``."""
+    model = onnx.load(str(path))
+    stored = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    kept = []
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in stored:
+            tensor = stored[node.input[0]]
+            model.graph.initializer.remove(tensor)
+            values = numpy_helper.to_array(tensor).astype(np.float32)
+            model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+        else:
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    onnx.checker.check_model(model)
+    return model
+
+
+def compute_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network computed in FP16, with FP32 input and outputs as the manifest's readers expect them."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
+    half = convert_float_to_float16(model, keep_io_types=True)
+    OnnxModel(half).topological_sort()
+    onnx.checker.check_model(half)
+    return half
+
+
 def save(model: onnx.ModelProto, path: Path) -> None:
     """Writes a model without its build-time documentation strings."""
     for node in model.graph.node:

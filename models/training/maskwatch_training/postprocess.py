@@ -71,8 +71,18 @@ def activate(raw: np.ndarray, activation: str) -> np.ndarray:
     return raw
 
 
-def faces(scores: np.ndarray, boxes: np.ndarray, manifest: Manifest, threshold: float | None = None) -> Faces:
-    """Faces of one picture from the raw outputs [A, C] and [A, 4], boxes in 0..1 of the input."""
+def faces(
+    scores: np.ndarray,
+    boxes: np.ndarray,
+    manifest: Manifest,
+    threshold: float | None = None,
+    visible: tuple[float, float, float, float] = (0, 0, 1, 1),
+) -> Faces:
+    """Faces of one picture from the raw outputs [A, C] and [A, 4], boxes in 0..1 of the input.
+
+    Boxes without area and boxes wholly outside of ``visible`` (corners of the picture in the input; letterbox leaves
+    borders) are left out before suppression, as in the program.
+    """
     spec = manifest.detection
     classes = spec["classes"]
     probs = activate(np.asarray(scores, dtype=np.float32), spec["activation"])
@@ -84,6 +94,9 @@ def faces(scores: np.ndarray, boxes: np.ndarray, manifest: Manifest, threshold: 
     if spec["box_format"] == "ssd":
         anchors = make_anchors(manifest.input.width, manifest.input.height, spec["anchors"]["levels"])
         picked = decode_ssd(picked, anchors[candidates], spec["variances"])
+    shared = np.minimum(picked[:, 2:], visible[2:]) - np.maximum(picked[:, :2], visible[:2])
+    inside = (shared > 0).all(axis=1)
+    picked, candidates = picked[inside], candidates[inside]
     keep = nms(picked, face[candidates], spec["nms_iou"], spec["max_faces"])
     chosen = candidates[keep]
     states = None

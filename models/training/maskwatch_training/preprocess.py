@@ -19,6 +19,11 @@ class Placement:
     left: int
     top: int
 
+    def visible(self, width: int, height: int, spec: InputSpec) -> tuple[float, float, float, float]:
+        """Corners in 0..1 of the input of a ``width`` x ``height`` picture in it."""
+        left, top = self.left / spec.width, self.top / spec.height
+        return left, top, left + width * self.scale_x / spec.width, top + height * self.scale_y / spec.height
+
     def to_source(self, boxes: np.ndarray, spec: InputSpec) -> np.ndarray:
         """Maps corner boxes in 0..1 of the input to pixels of the source picture."""
         out = np.empty_like(boxes, dtype=np.float64)
@@ -38,8 +43,17 @@ def placement(width: int, height: int, spec: InputSpec) -> tuple[Placement, int,
     return Placement(new_w / width, new_h / height, left, top), new_w, new_h
 
 
+def resize(picture: Image.Image, width: int, height: int) -> np.ndarray:
+    """The picture [height, width, 3] at another size by the triangle filter, 0..255 and not rounded.
+
+    Pillow rounds pictures of bytes after each pass, and pictures of floats not at all; the program does not round either.
+    """
+    planes = [Image.fromarray(plane) for plane in np.asarray(picture, dtype=np.float32).transpose(2, 0, 1)]
+    return np.stack([np.asarray(plane.resize((width, height), Image.BILINEAR)) for plane in planes], axis=2)
+
+
 def normalise(rgb: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """An RGB u8 picture [H, W, 3] of the input's size as one float tensor without batch dimension."""
+    """An RGB picture [H, W, 3] of the input's size, 0..255, as one float tensor without batch dimension."""
     data = rgb[:, :, ::-1] if spec.color == "bgr" else rgb
     data = (data.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.std)
     return np.ascontiguousarray(data.transpose(2, 0, 1) if spec.layout == "nchw" else data)
@@ -48,9 +62,8 @@ def normalise(rgb: np.ndarray, spec: InputSpec) -> np.ndarray:
 def prepare(picture: Image.Image, spec: InputSpec) -> tuple[np.ndarray, Placement]:
     """The input tensor (without batch dimension) of an RGB picture and where the picture lies in it."""
     place, new_w, new_h = placement(picture.width, picture.height, spec)
-    resized = picture.resize((new_w, new_h), Image.BILINEAR)
-    canvas = np.full((spec.height, spec.width, 3), spec.pad, dtype=np.uint8)
-    canvas[place.top : place.top + new_h, place.left : place.left + new_w] = np.asarray(resized)
+    canvas = np.full((spec.height, spec.width, 3), spec.pad, dtype=np.float32)
+    canvas[place.top : place.top + new_h, place.left : place.left + new_w] = resize(picture, new_w, new_h)
     return normalise(canvas, spec), place
 
 

@@ -1,4 +1,4 @@
-"""Static INT8 quantisation by ONNX Runtime, calibrated on photos of ``train``."""
+"""Smaller siblings of a model: static INT8 by ONNX Runtime, calibrated on photos of ``train``, and FP16."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from . import coco, manifest, preprocess
+from . import coco, manifest, onnx_tools, preprocess
 from .runner import open_picture
 
 
@@ -61,15 +61,29 @@ def quantise(data: Path, folder: Path, target: Path, count: int = 128) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     file = f"{target.name}.onnx"
     with tempfile.TemporaryDirectory() as scratch:
-        prepared = Path(scratch) / "prepared.onnx"
-        quant_pre_process(str(spec.model_path), str(prepared), skip_symbolic_shape=True)
+        plain, prepared = Path(scratch) / "plain.onnx", Path(scratch) / "prepared.onnx"
+        onnx_tools.save(onnx_tools.load_fp32(spec.model_path), plain)
+        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared), str(target / file), Pictures(data, spec, count), quant_format=QuantFormat.QDQ,
             per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=last_layers(onnx.load(str(prepared))),
         )
+    return _describe(spec, target, "int8")
+
+
+def halve(folder: Path, target: Path) -> Path:
+    """Writes the FP16 sibling ``target`` of a model folder with its manifest: computed in FP16, for GPUs."""
+    spec = manifest.load(folder)
+    model = onnx_tools.compute_fp16(onnx_tools.load_fp32(spec.model_path))
+    onnx_tools.save(model, target / f"{target.name}.onnx")
+    return _describe(spec, target, "fp16")
+
+
+def _describe(spec: manifest.Manifest, target: Path, precision: str) -> Path:
+    """Writes the sibling's manifest: as the original's, but for what is not true of it."""
     raw = copy.deepcopy(spec.raw)
-    raw |= {"file": file, "precision": "int8"}
+    raw |= {"file": f"{target.name}.onnx", "precision": precision}
     for key in ("accuracy", "card", "description"):
         raw.pop(key, None)
     manifest.save(target, raw)

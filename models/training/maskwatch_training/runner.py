@@ -41,13 +41,12 @@ class Detector:
         return tuple(self.session.run([spec["scores"], spec["boxes"]], {self.manifest.input.name: batch}))
 
     def detect(self, picture: Image.Image, threshold: float | None = None) -> postprocess.Faces:
-        """Faces of a picture, boxes in its pixels, clipped to it."""
+        """Faces of a picture, boxes in its pixels; a face cut by the picture's edge may reach outside."""
         tensor, place = preprocess.prepare(picture, self.manifest.input)
         scores, boxes = self.raw(tensor[None])
-        found = postprocess.faces(scores[0], boxes[0], self.manifest, threshold)
+        visible = place.visible(picture.width, picture.height, self.manifest.input)
+        found = postprocess.faces(scores[0], boxes[0], self.manifest, threshold, visible)
         found.boxes = place.to_source(found.boxes, self.manifest.input)
-        found.boxes[:, 0::2] = found.boxes[:, 0::2].clip(0, picture.width)
-        found.boxes[:, 1::2] = found.boxes[:, 1::2].clip(0, picture.height)
         return found
 
 

@@ -5,14 +5,16 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use maskwatch_engine::{FaceClassifier, OwnedFrame};
-use maskwatch_vision::eval::answers::{Answer, AnswersReport, Grain};
+use maskwatch_vision::eval::answers::{AnswersReport, Grain};
 use maskwatch_vision::eval::classification::Figures;
+use maskwatch_vision::eval::detection::PixelBox;
 use maskwatch_vision::eval::faces::LabelledFace;
-use maskwatch_vision::face::{ClassifiedFace, MaskState};
+use maskwatch_vision::face::MaskState;
 use maskwatch_vision::geometry::Rect;
 use serde_json::{Map, Value, json};
 
 use super::coco::{self, LabelledPicture};
+use super::results::{AnswerLines, Judged};
 use super::{folders, progress, rounded, table};
 use crate::cli::EvalClassificationArgs;
 use crate::cmd::Usage;
@@ -34,11 +36,17 @@ pub(super) fn run(args: &EvalClassificationArgs) -> anyhow::Result<ExitCode> {
     let grain = Grain::of(items.iter().flat_map(|(_, subject)| labels(subject)));
     let plan = crate::cmd::inference(&args.models);
     let mut classifier = FaceClassifier::load(&crate::cmd::engine_options(&plan))?;
+    let mut lines = args.figures.results.as_deref().map(AnswerLines::create).transpose()?;
     let (started, bar) = (Instant::now(), progress::bar(items.len()));
     let (mut answers, mut unreadable) = (Vec::new(), 0);
     for (path, subject) in &items {
         match judge(path, subject, &mut classifier) {
-            Ok(judged) => answers.extend(judged),
+            Ok(judged) => {
+                if let Some(lines) = &mut lines {
+                    lines.add(path, &judged)?;
+                }
+                answers.extend(judged.iter().filter_map(Judged::answer));
+            }
             Err(error) => {
                 unreadable += 1;
                 bar.suspend(|| crate::cmd::tell(&format!("{}: {error:#}", path.display())));
@@ -47,6 +55,7 @@ pub(super) fn run(args: &EvalClassificationArgs) -> anyhow::Result<ExitCode> {
         bar.inc(1);
     }
     bar.finish_and_clear();
+    lines.map(AnswerLines::finish).transpose()?;
     let status = super::status(items.len() - unreadable, unreadable)?;
     let report = AnswersReport::of(&answers, grain);
     let head = format!(
@@ -74,6 +83,7 @@ fn items(args: &EvalClassificationArgs) -> Result<Vec<Item>, Usage> {
     let least = f64::from(args.min_height);
     let wanted = |face: &LabelledFace| !face.crowd && face.bbox[3] >= least;
     let items: Vec<Item> = coco::load(&args.data, args.images.as_deref(), names)?
+        .pictures
         .into_iter()
         .map(|mut picture| {
             picture.faces.retain(wanted);
@@ -96,7 +106,15 @@ fn labels(subject: &Subject) -> Vec<MaskState> {
     }
 }
 
-fn judge(path: &Path, subject: &Subject, classifier: &mut FaceClassifier) -> anyhow::Result<Vec<Answer>> {
+/// The labelled boxes; a crop has none.
+fn boxes(subject: &Subject) -> Vec<Option<PixelBox>> {
+    match subject {
+        Subject::Crop(_) => vec![None],
+        Subject::Boxes(picture) => picture.faces.iter().map(|face| Some(face.bbox)).collect(),
+    }
+}
+
+fn judge(path: &Path, subject: &Subject, classifier: &mut FaceClassifier) -> anyhow::Result<Vec<Judged>> {
     let pixels = decode::upright(path)?;
     let (width, height) = pixels.dimensions();
     let frame = OwnedFrame::rgb(width, height, pixels.into_raw());
@@ -108,12 +126,8 @@ fn judge(path: &Path, subject: &Subject, classifier: &mut FaceClassifier) -> any
             classifier.boxes(&frame.view(), &rects)?
         }
     };
-    Ok(labels(subject).into_iter().zip(&judged).filter_map(|(truth, face)| answer(truth, face)).collect())
-}
-
-/// `None` where the model does not look at the face: it is lower than its manifest's `min_face_px`.
-fn answer(truth: MaskState, face: &ClassifiedFace) -> Option<Answer> {
-    face.states.map(|scores| Answer { truth, scores, state: face.state })
+    let truths = labels(subject).into_iter().zip(boxes(subject));
+    Ok(truths.zip(judged).map(|((truth, bbox), face)| Judged { truth, bbox, face }).collect())
 }
 
 fn normalised(face: &LabelledFace, width: u32, height: u32) -> Rect {

@@ -11,11 +11,20 @@ use serde::Deserialize;
 use super::names;
 use crate::cmd::Usage;
 
+/// All pictures of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Labels {
+    /// In the order of their ids, as `COCOeval` takes them.
+    pub(super) pictures: Vec<LabelledPicture>,
+    /// The id of each state's category.
+    pub(super) categories: HashMap<MaskState, i64>,
+}
+
 /// A picture with its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LabelledPicture {
-    /// As the labels name it.
-    pub(super) name: String,
+    /// Its number in the labels.
+    pub(super) id: i64,
     /// Where it lies.
     pub(super) path: PathBuf,
     /// Width and height by the labels.
@@ -67,13 +76,8 @@ struct Category {
     name: String,
 }
 
-/// Reads a file. Pictures come in the order of their ids, as `COCOeval` takes them. `images`: their folder; `None`: the
-/// folder `images` beside the file.
-pub(super) fn load(
-    path: &Path,
-    images: Option<&Path>,
-    mapping: &[(String, MaskState)],
-) -> Result<Vec<LabelledPicture>, Usage> {
+/// Reads a file. `images`: the folder of the pictures; `None`: the folder `images` beside the file.
+pub(super) fn load(path: &Path, images: Option<&Path>, mapping: &[(String, MaskState)]) -> Result<Labels, Usage> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Usage(format!("{}: cannot be read: {error} (--data names the labels)", path.display())))?;
     let folder = images.map_or_else(|| path.parent().unwrap_or(Path::new("")).join("images"), Path::to_path_buf);
@@ -83,7 +87,7 @@ pub(super) fn load(
     parse(&text, &folder, mapping).map_err(|cause| Usage(format!("{}: {cause}", path.display())))
 }
 
-fn parse(text: &str, folder: &Path, mapping: &[(String, MaskState)]) -> Result<Vec<LabelledPicture>, String> {
+fn parse(text: &str, folder: &Path, mapping: &[(String, MaskState)]) -> Result<Labels, String> {
     let mut file: File = serde_json::from_str(text)
         .map_err(|error| format!("{error} (COCO's form is expected: images, annotations, categories)"))?;
     let states = states(&file.categories, mapping)?;
@@ -95,8 +99,8 @@ fn parse(text: &str, folder: &Path, mapping: &[(String, MaskState)]) -> Result<V
         }
     }
     let picture = |image: Image| LabelledPicture {
+        id: image.id,
         path: folder.join(&image.file_name),
-        name: image.file_name,
         size: (image.width, image.height),
         faces: Vec::new(),
     };
@@ -112,7 +116,11 @@ fn parse(text: &str, folder: &Path, mapping: &[(String, MaskState)]) -> Result<V
         let crowd = annotation.iscrowd == 1 || annotation.iscrowd == true;
         pictures[place].faces.push(LabelledFace { bbox: annotation.bbox, state, crowd });
     }
-    if pictures.is_empty() { Err("names no images".to_owned()) } else { Ok(pictures) }
+    if pictures.is_empty() {
+        return Err("names no images".to_owned());
+    }
+    let categories = file.categories.iter().filter_map(|category| Some((*states.get(&category.id)?, category.id)));
+    Ok(Labels { pictures, categories: categories.collect() })
 }
 
 fn states(categories: &[Category], mapping: &[(String, MaskState)]) -> Result<HashMap<i64, MaskState>, String> {
@@ -149,10 +157,11 @@ mod tests {
 
     #[test]
     fn pictures_come_by_id_with_their_faces() {
-        let pictures = parse(&file().to_string(), Path::new("photos"), &mapping()).unwrap();
-        let names: Vec<_> = pictures.iter().map(|picture| (picture.name.as_str(), picture.size)).collect();
-        assert_eq!(names, [("a.jpg", (20, 10)), ("b.jpg", (40, 30))]);
+        let Labels { pictures, categories } = parse(&file().to_string(), Path::new("photos"), &mapping()).unwrap();
+        let told: Vec<_> = pictures.iter().map(|picture| (picture.id, picture.size)).collect();
+        assert_eq!(told, [(2, (20, 10)), (7, (40, 30))]);
         assert_eq!(pictures[1].path, Path::new("photos/b.jpg"));
+        assert_eq!(categories, HashMap::from([(MaskState::Mask, 1), (MaskState::Incorrect, 3)]));
         assert!(pictures[0].faces.is_empty());
         let first = LabelledFace { bbox: [1.0, 2.0, 3.0, 4.0], state: MaskState::Incorrect, crowd: false };
         let second = LabelledFace { bbox: [5.5, 2.0, 3.0, 4.0], state: MaskState::Mask, crowd: true };

@@ -14,7 +14,8 @@ use maskwatch_vision::eval::faces::{FacesOfPicture, FacesReport, Finding, FoundF
 use maskwatch_vision::face::{ClassifiedFace, MaskState};
 use serde_json::{Map, Value, json};
 
-use super::coco::{self, LabelledPicture};
+use super::coco::{self, LabelledPicture, Labels};
+use super::results::CocoResults;
 use super::{progress, rounded, table};
 use crate::cli::EvalDetectionArgs;
 use crate::cmd::image::decode;
@@ -28,7 +29,8 @@ const UNDER_WAY: usize = 8;
 type Found = anyhow::Result<Vec<FoundFace>>;
 
 pub(super) fn run(args: &EvalDetectionArgs) -> anyhow::Result<ExitCode> {
-    let pictures = coco::load(&args.data, args.images.as_deref(), &args.figures.names)?;
+    let Labels { pictures, categories } = coco::load(&args.data, args.images.as_deref(), &args.figures.names)?;
+    let mut results = args.figures.results.as_deref().map(|path| CocoResults::create(path, categories)).transpose()?;
     let plan = crate::cmd::inference(&args.models);
     let threshold = match args.threshold {
         Some(threshold) => threshold,
@@ -40,7 +42,12 @@ pub(super) fn run(args: &EvalDetectionArgs) -> anyhow::Result<ExitCode> {
     let (mut measured, mut unreadable) = (Vec::with_capacity(pictures.len()), 0);
     for (picture, found) in pictures.iter().zip(find_all(&pictures, &engine, args.min_score)) {
         match found {
-            Ok(found) => measured.push(FacesOfPicture { labelled: picture.faces.clone(), found }),
+            Ok(found) => {
+                if let Some(results) = &mut results {
+                    results.add(picture.id, &found);
+                }
+                measured.push(FacesOfPicture { labelled: picture.faces.clone(), found });
+            }
             Err(error) => {
                 unreadable += 1;
                 crate::cmd::tell(&format!("{}: {error:#}", picture.path.display()));
@@ -48,6 +55,7 @@ pub(super) fn run(args: &EvalDetectionArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let status = super::status(measured.len(), unreadable)?;
+    results.map(CocoResults::finish).transpose()?;
     let report = FacesReport::of(&measured, f64::from(threshold));
     let models: Vec<_> = engine.models().iter().map(|model| model.name.as_str()).collect();
     let head = format!(

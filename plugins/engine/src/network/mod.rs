@@ -1,6 +1,8 @@
 //! A loaded network: checked against its manifest, then run on batches.
 
 mod check;
+#[cfg(test)]
+mod golden_tests;
 
 use std::{borrow::Cow, path::Path};
 

@@ -46,8 +46,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check a configuration and name every problem at once; opens nothing
     Check(CheckArgs),
-    /// Print the configuration's JSON Schema
-    Schema,
+    /// Print the JSON Schema of the configuration, or of events
+    Schema(SchemaArgs),
     /// Find and classify the faces in still images
     Image(ImageArgs),
     /// Find, track and classify the faces in a video file, every frame
@@ -67,6 +67,14 @@ pub struct RunArgs {
     /// Configuration file
     #[arg(short, long, value_name = "FILE", default_value = "config/maskwatch.yaml")]
     pub config: PathBuf,
+}
+
+/// Arguments of `schema`.
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// Of an event instead
+    #[arg(long)]
+    pub events: bool,
 }
 
 /// Arguments of `check`.

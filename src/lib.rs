@@ -1,14 +1,16 @@
 //! Maskwatch: many cameras in, analysed in batches; annotated RTSP, metrics and JSON out.
 //!
 //! Read in this order: [`config`] (file to plan), [`service`] (plan to running parts), [`camera`] (one pipeline per
-//! camera under a supervisor), [`frames`] (its pictures handed on), [`rtsp`] and [`http`] (out). Elements, engine and
-//! decisions are in the crates under `plugins/`.
+//! camera under a supervisor), [`frames`] (its pictures handed on), [`rtsp`], [`http`] and [`events`] (out). Elements,
+//! engine and decisions are in the crates under `plugins/`.
 
+mod backoff;
 pub mod camera;
 pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod demo;
+pub mod events;
 pub mod frames;
 pub mod http;
 pub mod logging;

@@ -1,8 +1,8 @@
 //! All running parts together: engine, servers, cameras. `run` and `demo` start the same service with different plans.
 //!
 //! Start: the engine loads its models, the servers take their ports, and only then cameras are connected to. Whatever
-//! fails before leaves nothing behind. Stop: cameras first (people in the picture are counted), then the streams, then
-//! HTTP, so that a last scrape sees the last counts.
+//! fails before leaves nothing behind. Stop: cameras first (people in the picture are counted), then events (what cannot be
+//! sent waits on disk), then the streams, then HTTP, so that a last scrape sees the last counts.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Once};
@@ -12,13 +12,14 @@ use anyhow::Context;
 use maskwatch_engine::{Engine, EngineOptions};
 use maskwatch_vision::zone::Areas;
 
-use crate::camera::{CameraContext, CameraHandle, Supervisor};
+use crate::camera::{CameraContext, CameraHandle, Listener, Supervisor};
 use crate::config::plan::{CameraPlan, InferencePlan, Plan};
+use crate::events::Events;
 use crate::frames::Hub;
 use crate::http::{HttpServer, Listening, State};
 use crate::logging;
 use crate::metrics::Metrics;
-use crate::people::{Keeper, People};
+use crate::people::{Keeper, People, WHOLE_PICTURE};
 use crate::roster::{Entry, Roster};
 use crate::rtsp::{RtspServer, Stream};
 
@@ -26,6 +27,8 @@ use crate::rtsp::{RtspServer, Stream};
 const ENGINE: &str = "service";
 /// Time for the cameras to end.
 const CAMERAS_END: Duration = Duration::from_secs(3);
+/// Time for the cameras and then the events to end.
+const EVENTS_END: Duration = Duration::from_secs(4);
 /// Time for everything to end: after it the process ends nevertheless.
 const ALL_END: Duration = Duration::from_millis(4800);
 
@@ -69,6 +72,9 @@ pub struct Service {
     rtsp: RtspServer,
     http: HttpServer,
     keeper: Keeper,
+    people: Arc<People>,
+    events: Events,
+    listener: Arc<dyn Listener>,
 }
 
 impl Service {
@@ -89,23 +95,29 @@ impl Service {
         let roster = Arc::new(Roster::new(plan.cameras.iter().map(|camera| camera.name.clone()).collect()));
         let (people, keeper) = People::start(Arc::clone(&metrics), plan.compliance, plan.state_dir.as_deref())
             .context("people: the thread does not start")?;
+        let window = Arc::clone(&people);
+        let figures = move |camera: &str| window.figure(camera, WHOLE_PICTURE).counts;
+        let events = Events::start(&plan.events, plan.state_dir.as_deref(), &metrics, figures)?;
+        let listener: Arc<dyn Listener> = Arc::new(vec![Arc::clone(&people) as Arc<dyn Listener>, events.listener()]);
         let state = State::new(
             Arc::clone(&metrics),
             Arc::clone(&roster),
             Arc::clone(&people),
+            Arc::clone(events.feed()),
             rtsp.address().port(),
             plan.http.auth.as_ref(),
         );
         let http = listening.serve(state).context("http: the server does not start")?;
-        let mut service = Self { metrics, roster, cameras: Vec::new(), rtsp, http, keeper };
+        let mut service = Self { metrics, roster, cameras: Vec::new(), rtsp, http, keeper, people, events, listener };
         for camera in plan.cameras {
             let name = camera.name.clone();
-            service.add(camera, &people).with_context(|| format!("camera {name} does not start"))?;
+            service.add(camera).with_context(|| format!("camera {name} does not start"))?;
         }
         Ok(service)
     }
 
-    fn add(&mut self, plan: CameraPlan, people: &Arc<People>) -> anyhow::Result<()> {
+    fn add(&mut self, plan: CameraPlan) -> anyhow::Result<()> {
+        self.events.watch(&plan);
         let metrics = self.metrics.camera_with_zones(&plan.name, &plan.places());
         let hub = Hub::new(&plan.name);
         let output = plan.output;
@@ -114,9 +126,9 @@ impl Service {
             metrics: Arc::clone(&metrics),
             hub: Arc::clone(&hub),
             engine: Some(ENGINE.to_owned()),
-            listener: Some(Arc::clone(people) as Arc<dyn crate::camera::Listener>),
+            listener: Some(Arc::clone(&self.listener)),
         };
-        people.caption(&hub);
+        self.people.caption(&hub);
         let camera = Supervisor::spawn(plan, context)?;
         self.roster.add(Entry::of(&camera, Arc::clone(&metrics)));
         self.rtsp.add(Stream { hub, status: Arc::clone(camera.status()), metrics, output, areas });
@@ -162,7 +174,7 @@ impl Service {
     pub fn stop(self) {
         let begin = Instant::now();
         watch_the_end(begin + ALL_END);
-        let Self { cameras, rtsp, http, keeper, .. } = self;
+        let Self { cameras, rtsp, http, keeper, events, .. } = self;
         tracing::info!(cameras = cameras.len(), "ending: cameras");
         cameras.iter().for_each(CameraHandle::ask_to_stop);
         for camera in cameras {
@@ -173,6 +185,8 @@ impl Service {
         }
         // All people are counted now.
         keeper.stop();
+        tracing::info!("ending: events");
+        events.stop(begin + EVENTS_END);
         tracing::info!("ending: streams, engine, HTTP");
         drop(rtsp);
         gstmaskwatch::engines::unregister(ENGINE);

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use maskwatch::config::plan::{Plan, Transport};
+use maskwatch::config::plan::{Plan, SinkTarget, Transport};
 use maskwatch::config::{self, ConfigError, Surroundings, schema};
 use serde_json::Value;
 
@@ -19,7 +19,9 @@ fn root() -> &'static Path {
 fn parse(text: &str) -> Result<Plan, ConfigError> {
     let env = |name: &str| match name {
         "NORTH_GATE_PASSWORD" => Some("0123".to_owned()),
-        "MASKWATCH_HTTP_PASSWORD" | "MASKWATCH_RTSP_PASSWORD" => Some("pw".to_owned()),
+        "MASKWATCH_HTTP_PASSWORD" | "MASKWATCH_RTSP_PASSWORD" | "MASKWATCH_MQTT_PASSWORD" | "MASKWATCH_HOOK_SECRET" => {
+            Some("pw".to_owned())
+        }
         _ => None,
     };
     config::parse(text, &Surroundings { file: PathBuf::from("test.yaml"), folder: root().join("config"), env: &env })
@@ -163,7 +165,34 @@ fn open_servers_need_a_password_or_the_word() {
 }
 
 #[test]
-fn empty_keys_of_a_later_version_are_accepted() {
+fn events_have_their_defaults_and_print_no_secret() {
+    let plan = parse(
+        "cameras: [{ name: a, url: rtsp://h/1 }]\n\
+         events:\n  compliance: { target: 0.8 }\n  sinks:\n\
+         \x20   - { name: log, type: jsonl, path: events.jsonl }\n\
+         \x20   - { name: hook, type: webhook, url: 'https://h/T0KEN', secret: s3cret }\n\
+         \x20   - { name: bus, type: mqtt, url: 'mqtts://broker', username: u, password: s3cret }\n\
+         \x20   - { name: nats, type: nats, url: 'nats://broker:4333', subject: 'a.{type}' }\n",
+    )
+    .unwrap();
+    let events = &plan.events;
+    assert_eq!((events.person_every, events.spool_bytes), (Duration::from_secs(30), 64 << 20));
+    let alert = events.compliance.unwrap();
+    assert_eq!((alert.target, alert.hold, alert.minimum), (0.8, Duration::from_secs(300), 20));
+    let [log, hook, bus, nats] = &events.sinks[..] else { panic!("{events:?}") };
+    let SinkTarget::Jsonl(log) = &log.target else { panic!("{log:?}") };
+    assert_eq!((&log.path, log.rotate_bytes, log.keep), (&root().join("config/events.jsonl"), 16 << 20, 5));
+    let SinkTarget::Webhook(hook) = &hook.target else { panic!("{hook:?}") };
+    assert_eq!((hook.remote.timeout, hook.remote.url.expose()), (Duration::from_secs(5), "https://h/T0KEN"));
+    let SinkTarget::Mqtt(bus) = &bus.target else { panic!("{bus:?}") };
+    assert_eq!((bus.topic.as_str(), bus.remote.url.port_or(8883)), ("maskwatch/{camera}/{type}", 8883));
+    let SinkTarget::Nats(nats) = &nats.target else { panic!("{nats:?}") };
+    assert_eq!((nats.stream.as_str(), nats.subject.as_str()), ("MASKWATCH", "a.{type}"));
+    assert!(!format!("{plan:?}").contains("s3cret") && !format!("{plan:?}").contains("T0KEN"));
+}
+
+#[test]
+fn keys_may_be_empty() {
     assert!(parse("events: {}\ncameras: [{ name: a, url: rtsp://h/1, zones: [], privacy: off }]").is_ok());
 }
 

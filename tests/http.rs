@@ -83,7 +83,9 @@ fn a_login_is_asked_for_but_not_by_probes() {
     let process = support::Process::start("maskwatch", &mut command);
     let mut app = support::App { process, http, rtsp, folder };
     app.wait_ready();
-    for path in ["/", "/metrics", "/api/v1/cameras", "/api/v1/cameras/a/snapshot.jpg", "/page.js", "/nothing"] {
+    for path in
+        ["/", "/metrics", "/api/v1/cameras", "/api/v1/cameras/a/snapshot.jpg", "/api/v1/events", "/page.js", "/nothing"]
+    {
         let answer = get(http, path).unwrap();
         assert_eq!(answer.status, 401, "{path}");
         assert!(answer.header("www-authenticate").unwrap().starts_with("Basic "));

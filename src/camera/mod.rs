@@ -7,7 +7,6 @@
 //!
 //! Nothing here is shared between cameras but the engine: a camera's errors, flushes, clock and restarts stay its own.
 
-mod backoff;
 mod failure;
 mod keyframe;
 mod results;

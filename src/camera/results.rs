@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use gstmaskwatch::report::{FrameReport, PersonReport, Report, VerdictReport, VisitReport};
 use maskwatch_vision::face::MaskState;
 
+use super::failure::Failure;
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, FrameDrop};
 
@@ -33,6 +34,43 @@ pub trait Listener: Send + Sync {
     fn verdict(&self, camera: &str, report: &VerdictReport) {
         let _ = (camera, report);
     }
+
+    /// A connection gave its first frames.
+    fn up(&self, camera: &str) {
+        let _ = camera;
+    }
+
+    /// A connection ended, or an attempt failed.
+    fn down(&self, camera: &str, failure: &Failure) {
+        let _ = (camera, failure);
+    }
+}
+
+/// Several listeners, told in their order.
+impl Listener for Vec<Arc<dyn Listener>> {
+    fn frame(&self, camera: &str, report: &FrameReport) {
+        self.iter().for_each(|listener| listener.frame(camera, report));
+    }
+
+    fn person(&self, camera: &str, report: &PersonReport) {
+        self.iter().for_each(|listener| listener.person(camera, report));
+    }
+
+    fn visit(&self, camera: &str, report: &VisitReport) {
+        self.iter().for_each(|listener| listener.visit(camera, report));
+    }
+
+    fn verdict(&self, camera: &str, report: &VerdictReport) {
+        self.iter().for_each(|listener| listener.verdict(camera, report));
+    }
+
+    fn up(&self, camera: &str) {
+        self.iter().for_each(|listener| listener.up(camera));
+    }
+
+    fn down(&self, camera: &str, failure: &Failure) {
+        self.iter().for_each(|listener| listener.down(camera, failure));
+    }
 }
 
 /// The results of one camera.
@@ -47,6 +85,20 @@ pub(super) struct Results {
 impl Results {
     pub(super) fn new(metrics: Arc<CameraMetrics>, hub: Arc<Hub>, listener: Option<Arc<dyn Listener>>) -> Self {
         Self { metrics, hub, listener, complaint: None, suppressed: 0 }
+    }
+
+    /// A connection gave its first frames.
+    pub(super) fn up(&self) {
+        if let Some(listener) = &self.listener {
+            listener.up(self.hub.camera());
+        }
+    }
+
+    /// A connection ended, or an attempt failed.
+    pub(super) fn down(&self, failure: &Failure) {
+        if let Some(listener) = &self.listener {
+            listener.down(self.hub.camera(), failure);
+        }
     }
 
     /// Takes one report in.

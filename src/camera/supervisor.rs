@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::backoff::Backoff;
 use super::failure::Failure;
 use super::results::{Listener, Results};
 use super::source::{self, Outlets, Source};
 use super::status::CameraStatus;
 use super::teardown::teardown;
 use super::watch::Watch;
+use crate::backoff::Backoff;
 use crate::config::plan::CameraPlan;
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, DisconnectReason};
@@ -234,6 +234,7 @@ impl Camera {
                 session.up_since = Some(Instant::now());
                 self.context.metrics.connected();
                 self.status.up();
+                self.results.up();
                 tracing::info!("up");
             }
             if let Some(moment) = session.watch.last_frame() {
@@ -279,6 +280,7 @@ impl Camera {
     fn fell(&self, failure: &Failure) {
         self.context.metrics.disconnected(failure.reason);
         self.status.down(failure.clone());
+        self.results.down(failure);
         self.context.hub.clear();
         tracing::warn!(reason = failure.reason.as_str(), "camera {}: {failure}", self.plan.name);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::cli::DemoArgs;
-use crate::config::plan::{CameraPlan, CompliancePlan, InferencePlan, ListenPlan, Plan};
+use crate::config::plan::{CameraPlan, CompliancePlan, EventsPlan, InferencePlan, ListenPlan, Plan};
 use crate::config::secret::CameraUrl;
 use crate::demo;
 use crate::service::{self, Service};
@@ -55,6 +55,7 @@ fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> a
         inference: InferencePlan::default(),
         // A share is to be seen before an hour is over; the interval beside it says how much it is worth.
         compliance: CompliancePlan { min_people: 5, ..CompliancePlan::default() },
+        events: EventsPlan::default(),
         cameras: cameras.iter().enumerate().map(camera).collect::<anyhow::Result<_>>()?,
     })
 }

@@ -56,7 +56,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Eval(command) => eval::run(&command),
         Command::Models(args) => models::run(&args),

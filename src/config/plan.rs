@@ -1,5 +1,7 @@
 //! The resolved configuration: no option is missing, every value is checked. Code below `config` sees only this.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +9,10 @@ use std::time::Duration;
 
 use maskwatch_engine::Provider;
 use maskwatch_vision::zone::Areas;
+
+pub use events::{
+    ComplianceAlert, EventsPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl, WebhookPlan,
+};
 
 use super::secret::{CameraUrl, Secret};
 
@@ -25,6 +31,8 @@ pub struct Plan {
     pub compliance: CompliancePlan,
     /// In the order of the file; names are unique.
     pub cameras: Vec<CameraPlan>,
+    /// What is told to whom.
+    pub events: EventsPlan,
 }
 
 /// One server.

@@ -4,19 +4,20 @@
 //! Value ranges are checked by `validate`, which knows what to say about them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Visitor};
+use serde::de;
 use serde::{Deserialize, Deserializer};
 
 mod compliance;
+mod events;
 mod zones;
 
 pub use compliance::RawCompliance;
+pub use events::{RawComplianceAlert, RawEvents, RawSink, RawSinkKind, RawSpool};
 pub use zones::RawZone;
 
 /// Configuration of `maskwatch run`.
@@ -30,7 +31,7 @@ pub struct RawConfig {
     pub rtsp: RawListen,
     /// Allow servers that listen beyond this machine without a password. Default: false
     pub insecure: bool,
-    /// Folder for what outlives a restart: the people counted. Relative to the configuration file; default: what
+    /// Folder for what outlives a restart: the people counted, events that wait. Relative to the configuration file; default: what
     /// systemd gives (STATE_DIRECTORY), else `state` beside the configuration file
     pub state_dir: Option<PathBuf>,
     /// Models and batching
@@ -43,8 +44,8 @@ pub struct RawConfig {
     /// The cameras; needed
     #[schemars(schema_with = "cameras_schema")]
     pub cameras: Vec<RawCamera>,
-    /// Where events go; not available in this version, must be empty
-    pub events: Later,
+    /// Events: what is told, and where to
+    pub events: RawEvents,
 }
 
 /// A server.
@@ -234,67 +235,6 @@ impl JsonSchema for Listen {
             "description": "IP address and port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080",
             "pattern": "^.+:[0-9]{1,5}$",
         })
-    }
-}
-
-/// A key whose meaning a later version brings: only "nothing" is accepted, and the rest refused rather than ignored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Later {
-    /// Something is written there.
-    pub used: bool,
-}
-
-impl<'de> Deserialize<'de> for Later {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LaterVisitor)
-    }
-}
-
-struct LaterVisitor;
-
-impl<'de> Visitor<'de> for LaterVisitor {
-    type Value = Later;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing")
-    }
-
-    fn visit_unit<E>(self) -> Result<Later, E> {
-        Ok(Later { used: false })
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Later, E> {
-        Ok(Later { used: true })
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Later, A::Error> {
-        let mut used = false;
-        while items.next_element::<de::IgnoredAny>()?.is_some() {
-            used = true;
-        }
-        Ok(Later { used })
-    }
-
-    fn visit_map<A: de::MapAccess<'de>>(self, mut entries: A) -> Result<Later, A::Error> {
-        let mut used = false;
-        while entries.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {
-            used = true;
-        }
-        Ok(Later { used })
-    }
-}
-
-impl JsonSchema for Later {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Later".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["null", "array", "object"], "maxItems": 0, "maxProperties": 0 })
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 /// A password. `Debug` and `Display` print `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -28,6 +31,16 @@ impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// The key of a webhook's signature: the Base64 after `whsec_`, as the Standard Webhooks have it, or the bytes of any
+/// other text. `None` where it is empty or no Base64.
+pub fn signing_key(secret: &str) -> Option<Vec<u8>> {
+    let key = match secret.strip_prefix("whsec_") {
+        Some(encoded) => BASE64_STANDARD.decode(encoded).ok()?,
+        None => secret.as_bytes().to_vec(),
+    };
+    (!key.is_empty()).then_some(key)
 }
 
 /// Why a text is no camera URL. Never quotes the text: it may hold a password.
@@ -194,6 +207,15 @@ mod tests {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret} {secret:?}"), "*** ***");
         assert_eq!(secret.expose(), "hunter2");
+    }
+
+    #[test]
+    fn signing_keys_are_text_or_base64() {
+        assert_eq!(signing_key("any text"), Some(b"any text".to_vec()));
+        assert_eq!(signing_key("whsec_AQID"), Some(vec![1, 2, 3]));
+        for bad in ["", "whsec_", "whsec_!"] {
+            assert_eq!(signing_key(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod camera;
 mod compliance;
+mod events;
 mod inference;
 mod server;
 mod state;
@@ -26,11 +27,12 @@ pub(super) fn plan(raw: &RawConfig, tree: &Node, surroundings: &Surroundings, pr
     let inference = inference::plan(&mut check, &raw.inference);
     let compliance = compliance::plan(&mut check, &raw.compliance);
     let cameras = camera::all(&mut check, raw);
-    if raw.events.used {
-        check.later(&["events".into()], "events are");
-    }
-    Plan { http, rtsp, state_dir, inference, compliance, cameras }
+    let events = events::plan(&mut check, &raw.events);
+    Plan { http, rtsp, state_dir, inference, compliance, cameras, events }
 }
+
+/// Longest name: a label of DNS.
+const LONGEST_NAME: usize = 63;
 
 /// Where problems go, and what places in the file are called.
 struct Check<'a> {
@@ -56,10 +58,6 @@ impl Check<'_> {
         self.problems.push(Problem::new(place.line, place.path, what).hint(hint));
     }
 
-    fn later(&mut self, at: &[Step], what: &str) {
-        self.problem(at, format!("{what} not available in this version"), "remove the key");
-    }
-
     /// `value` where it is inside, else a problem and the value nevertheless.
     fn range<T: PartialOrd + Copy>(&mut self, at: &[Step], value: T, (from, to): (T, T), shown: &str) -> T {
         if !(value >= from && value <= to) {
@@ -67,6 +65,16 @@ impl Check<'_> {
             self.problem(at, format!("{written} is out of range"), shown);
         }
         value
+    }
+
+    /// A name that may stand in paths, topics and labels.
+    fn name(&mut self, at: &[Step], name: &str, example: &str) {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let ends = name.starts_with('-') || name.ends_with('-');
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits) || ends {
+            let hint = format!("1 to 63 lower-case letters, digits and `-`, neither first nor last; such as {example}");
+            self.problem(at, format!("`{name}` cannot be a name"), hint);
+        }
     }
 
     /// A path of the file: relative ones start at the file's folder.

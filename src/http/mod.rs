@@ -5,6 +5,7 @@
 
 mod api;
 mod auth;
+mod events;
 mod people;
 mod routes;
 mod serve;
@@ -17,6 +18,7 @@ use std::thread::JoinHandle;
 use tokio::sync::Semaphore;
 
 use crate::config::plan::Credentials;
+use crate::events::Feed;
 use crate::metrics::Metrics;
 use crate::people::People;
 use crate::roster::Roster;
@@ -24,6 +26,8 @@ use crate::shutdown::Shutdown;
 
 /// Snapshots in the making at a time: each is a full picture's conversion and JPEG.
 const SNAPSHOTS: usize = 2;
+/// Listeners to events at a time: each holds a connection.
+const LISTENERS: usize = 32;
 
 /// What the pages show.
 pub struct State {
@@ -33,6 +37,8 @@ pub struct State {
     rtsp_port: u16,
     auth: Option<auth::Guard>,
     snapshots: Arc<Semaphore>,
+    feed: Arc<Feed>,
+    listeners: Arc<Semaphore>,
 }
 
 impl State {
@@ -41,11 +47,13 @@ impl State {
         metrics: Arc<Metrics>,
         roster: Arc<Roster>,
         people: Arc<People>,
+        feed: Arc<Feed>,
         rtsp_port: u16,
         auth: Option<&Credentials>,
     ) -> Arc<Self> {
         let auth = auth.map(auth::Guard::new);
-        Arc::new(Self { metrics, roster, people, rtsp_port, auth, snapshots: Arc::new(Semaphore::new(SNAPSHOTS)) })
+        let (snapshots, listeners) = (Arc::new(Semaphore::new(SNAPSHOTS)), Arc::new(Semaphore::new(LISTENERS)));
+        Arc::new(Self { metrics, roster, people, rtsp_port, auth, snapshots, feed, listeners })
     }
 }
 

@@ -11,7 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::{State, api, people, snapshot};
+use super::{State, api, events, people, snapshot};
 use crate::metrics;
 
 type Shared = extract::State<Arc<State>>;
@@ -45,6 +45,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/api/v1/cameras/{name}", get(camera))
         .route("/api/v1/cameras/{name}/people", get(people_of))
         .route("/api/v1/cameras/{name}/snapshot.jpg", get(picture))
+        .route("/api/v1/events", get(events::listen))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here") })
         .layer(middleware::from_fn_with_state(Arc::clone(&state), guard))
@@ -52,7 +53,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
 }
 
 /// An error as JSON.
-fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
+pub(super) fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
     (status, Json(json!({ "error": error.into() }))).into_response()
 }
 

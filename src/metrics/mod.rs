@@ -8,6 +8,7 @@
 
 mod camera;
 mod engine;
+mod events;
 pub mod labels;
 mod process;
 
@@ -19,10 +20,12 @@ use prometheus::core::Collector;
 use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use camera::CameraMetrics;
+pub use events::{EventResult, SinkMetrics};
 pub use labels::{DisconnectReason, FrameDrop};
 
 use camera::CameraFamilies;
 use engine::EngineFamilies;
+use events::EventFamilies;
 
 /// Prefix of every name.
 const NAMESPACE: &str = "maskwatch";
@@ -32,6 +35,7 @@ pub struct Metrics {
     registry: Registry,
     cameras: CameraFamilies,
     engine: EngineFamilies,
+    events: EventFamilies,
     model_info: IntGaugeVec,
     reload_successful: IntGauge,
     reload_timestamp: prometheus::Gauge,
@@ -68,6 +72,7 @@ impl Metrics {
         Ok(Arc::new(Self {
             cameras: CameraFamilies::new(&registry)?,
             engine: EngineFamilies::new(&registry)?,
+            events: EventFamilies::new(&registry)?,
             model_info: gauges(
                 &registry,
                 "model_info",
@@ -112,6 +117,11 @@ impl Metrics {
     pub fn remove_camera(&self, name: &str) {
         let handle = self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         self.cameras.remove(name, &handle.map(|handle| handle.zones()).unwrap_or_default());
+    }
+
+    /// An event sink's handle; its series exist from now on.
+    pub fn sink(&self, name: &str) -> SinkMetrics {
+        self.events.sink(name)
     }
 
     /// The engine runs these models.

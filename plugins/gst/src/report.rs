@@ -8,6 +8,7 @@ use std::time::Duration;
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
     face::{ClassifiedFace, FaceView, MaskState},
+    sight::Luma,
     track::Person,
     zone::{Areas, Direction, Place},
 };
@@ -39,6 +40,8 @@ pub struct FrameReport {
     pub height: u32,
     /// From the frame's arrival at the element to its result.
     pub latency: Duration,
+    /// How bright the picture is; `None` where it could not be read.
+    pub luma: Option<Luma>,
     /// The faces: tracks with their voted states, or with `track=false` the raw faces under track 0.
     pub faces: Vec<FaceView>,
     /// The faces of this frame alone, as found.
@@ -211,6 +214,7 @@ mod tests {
             width: 640,
             height: 480,
             latency: Duration::from_millis(31),
+            luma: Some(Luma { mean: 100.0, contrast: 40.0 }),
             faces: Vec::new(),
             raw: Vec::new(),
         }));

@@ -18,6 +18,7 @@ pub mod frame;
 pub mod geometry;
 pub mod label;
 pub mod preprocess;
+pub mod sight;
 pub mod track;
 pub mod vote;
 pub mod zone;

@@ -11,8 +11,6 @@ use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTranspo
 use crate::config::secret::CameraUrl;
 use crate::config::tree::Step;
 
-/// Longest name: a label of DNS.
-const LONGEST_NAME: usize = 63;
 /// Paths of the RTSP server that are no camera.
 const RESERVED: [&str; 1] = ["mosaic"];
 const MOST_LABELS: usize = 16;
@@ -81,16 +79,8 @@ fn name(
         return None;
     };
     let at = under(at, "name");
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty()
-        || name.len() > LONGEST_NAME
-        || !name.chars().all(fits)
-        || name.starts_with('-')
-        || name.ends_with('-')
-    {
-        let hint = "1 to 63 lower-case letters, digits and `-`, neither first nor last; such as north-gate";
-        check.problem(&at, format!("`{name}` cannot be a name"), hint);
-    } else if RESERVED.contains(&name.as_str()) {
+    check.name(&at, name, "north-gate");
+    if RESERVED.contains(&name.as_str()) {
         check.problem(&at, format!("`{name}` is reserved"), format!("/{name} shows all cameras; choose another name"));
     }
     match first_lines.get(name) {

@@ -12,6 +12,7 @@ use gst_base::subclass::{
 };
 use gst_video::{VideoFormat, VideoFrame};
 use maskwatch_engine::{Camera, Engine};
+use maskwatch_vision::sight::Luma;
 
 use super::{
     sampler::Sampler,
@@ -19,7 +20,7 @@ use super::{
     settings::{self, Settings},
     subject::Picture,
 };
-use crate::{engines, meta::FaceMeta};
+use crate::{engines, frame::view, meta::FaceMeta};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("maskinfer", gst::DebugColorFlags::empty(), Some("Maskwatch: finds faces and their masks"))
@@ -274,6 +275,7 @@ impl MaskInfer {
             width: info.width(),
             height: info.height(),
             arrived: Instant::now(),
+            luma: None,
         };
         let (session, camera) = (running.session.clone(), running.camera.clone());
         Ok(Turn { session, camera, min_score: running.min_score, info, facts, due })
@@ -290,7 +292,7 @@ impl MaskInfer {
             gst::element_imp_error!(self, gst::StreamError::Format, ("cannot map a frame of {:?}", turn.info));
             return Err(gst::FlowError::Error);
         };
-        let facts = FrameFacts { generation, ..turn.facts };
+        let facts = FrameFacts { generation, luma: Luma::of(&view(&frame)), ..turn.facts };
         turn.camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.min_score);
         if !turn.session.mode().sync {
             return Ok(());

@@ -9,6 +9,7 @@ use gst::{glib, prelude::*};
 use maskwatch_vision::{
     census::{Census, News},
     face::{ClassifiedFace, Detection, FaceView, MaskState},
+    sight::Luma,
     track::{Link, TrackerConfig},
     zone::Areas,
 };
@@ -45,6 +46,8 @@ pub(super) struct FrameFacts {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) arrived: Instant,
+    /// Brightness of a picture that is analysed.
+    pub(super) luma: Option<Luma>,
 }
 
 /// How a frame that was waited for ended.
@@ -176,6 +179,7 @@ impl Session {
             width: frame.width,
             height: frame.height,
             latency: frame.arrived.elapsed(),
+            luma: frame.luma,
             faces,
             raw,
         }));

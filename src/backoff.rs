@@ -9,21 +9,21 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Doubles from half a second to thirty seconds.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// The pause before the next attempt. `random` in `0..1` spreads it over ±25 %, so that cameras that went down
-    /// together do not come back in one step.
-    pub(super) fn next(&mut self, random: f64) -> Duration {
+    /// The pause before the next attempt. `random` in `0..1` spreads it over ±25 %, so that what went down together does
+    /// not come back in one step.
+    pub(crate) fn next(&mut self, random: f64) -> Duration {
         let doubled = FIRST.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         doubled.min(LONGEST).mul_f64(0.75 + 0.5 * random.clamp(0.0, 1.0))
     }
 
     /// The connection was good.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 }

@@ -1,0 +1,90 @@
+//! From the cameras' threads to the journal: a bounded channel that nobody waits at.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use crossbeam_channel::{Receiver, Sender};
+use gstmaskwatch::report::{FrameReport, VerdictReport};
+use maskwatch_vision::sight::Luma;
+use maskwatch_vision::track::Person;
+
+use super::event::FailureFacts;
+use super::policy::{Moment, Watched};
+use crate::camera::{Failure, Listener};
+use crate::metrics::{DisconnectReason, EventResult, SinkMetrics};
+
+/// Happenings that may wait.
+const CAPACITY: usize = 4096;
+/// Pictures' brightness is left out from here on, so that people and failures find room.
+const CROWDED: usize = CAPACITY / 2;
+
+/// What the policy hears of.
+#[derive(Debug)]
+pub(super) enum Happening {
+    Watch { camera: String, watched: Watched },
+    Forget { camera: String },
+    Verdict { at: Moment, camera: String, person: Person, zones: Vec<String> },
+    Up { at: Moment, camera: String },
+    Down { at: Moment, camera: String, reason: DisconnectReason, facts: FailureFacts },
+    Picture { at: Moment, camera: String, luma: Luma },
+    End,
+}
+
+/// The cameras' end of the channel.
+#[derive(Clone)]
+pub(super) struct Inbox {
+    sender: Sender<Happening>,
+    origin: Instant,
+    /// Of all sinks: whatever does not fit reaches none of them.
+    sinks: Arc<[SinkMetrics]>,
+}
+
+impl Inbox {
+    pub(super) fn new(sinks: Arc<[SinkMetrics]>) -> (Self, Receiver<Happening>) {
+        let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
+        (Self { sender, origin: Instant::now(), sinks }, receiver)
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment { wall: SystemTime::now(), steady: self.origin.elapsed() }
+    }
+
+    /// Hands it on, or counts it as dropped.
+    pub(super) fn put(&self, happening: Happening) {
+        if self.sender.try_send(happening).is_err() {
+            self.sinks.iter().for_each(|sink| sink.count(EventResult::Dropped, 1));
+        }
+    }
+
+    /// Asks the journal to end after all that was put before; waits for room until `deadline`.
+    pub(super) fn end(&self, deadline: Instant) {
+        // Whoever receives is gone, or does not come to it: the caller's deadline decides.
+        let _ = self.sender.send_deadline(Happening::End, deadline);
+    }
+}
+
+impl Listener for Inbox {
+    fn frame(&self, camera: &str, report: &FrameReport) {
+        if let Some(luma) = report.luma.filter(|_| self.sender.len() < CROWDED) {
+            self.put(Happening::Picture { at: self.now(), camera: camera.to_owned(), luma });
+        }
+    }
+
+    fn verdict(&self, camera: &str, report: &VerdictReport) {
+        let (person, zones) = (report.verdict, report.zones.clone());
+        self.put(Happening::Verdict { at: self.now(), camera: camera.to_owned(), person, zones });
+    }
+
+    fn up(&self, camera: &str) {
+        self.put(Happening::Up { at: self.now(), camera: camera.to_owned() });
+    }
+
+    fn down(&self, camera: &str, failure: &Failure) {
+        let facts = FailureFacts {
+            reason: failure.reason.as_str().to_owned(),
+            cause: failure.cause.clone(),
+            hint: failure.hint.to_owned(),
+        };
+        self.put(Happening::Down { at: self.now(), camera: camera.to_owned(), reason: failure.reason, facts });
+    }
+}

@@ -1,0 +1,134 @@
+//! The thread that decides and writes: happenings in, events out to the listeners and into the spool.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use maskwatch_vision::compliance::Counts;
+use uuid::Uuid;
+
+use super::event::{Event, SCHEMA};
+use super::feed::Feed;
+use super::inbox::{Happening, Inbox};
+use super::policy::{Draft, Policy};
+use super::spool::{Record, Spool};
+use crate::metrics::{EventResult, SinkMetrics};
+
+/// How often places are written and figures are looked at where nothing happens.
+const TICK: Duration = Duration::from_millis(500);
+/// How often compliance is looked at.
+const FIGURES: Duration = Duration::from_secs(5);
+/// Happenings taken in one go.
+const MOST: usize = 512;
+/// Least time between two log lines about a disk that refuses.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// The people in a camera's window now.
+pub(super) type Figures = Box<dyn Fn(&str) -> Counts + Send>;
+
+/// What the thread works with.
+pub(super) struct Journal {
+    pub(super) inbox: Inbox,
+    pub(super) happenings: Receiver<Happening>,
+    pub(super) policy: Policy,
+    pub(super) figures: Figures,
+    pub(super) feed: Arc<Feed>,
+    pub(super) spool: Spool,
+    pub(super) sinks: Arc<[SinkMetrics]>,
+}
+
+impl Journal {
+    /// Works until it is asked to end; everything put before that is in the spool then.
+    pub(super) fn run(mut self) -> Spool {
+        let mut looked: Option<Instant> = None;
+        let mut complained: Option<Instant> = None;
+        loop {
+            let (drafts, ended) = self.hear();
+            let mut drafts = drafts;
+            if looked.is_none_or(|looked| looked.elapsed() >= FIGURES) {
+                looked = Some(Instant::now());
+                drafts.extend(self.look_at_figures());
+            }
+            self.take_in(drafts);
+            if let Err(error) = self.spool.save()
+                && complained.is_none_or(|last| last.elapsed() >= COMPLAIN)
+            {
+                complained = Some(Instant::now());
+                tracing::error!(%error, "events wait in memory until the disk takes them");
+            }
+            for (sink, waiting) in self.sinks.iter().zip(self.spool.waiting()) {
+                sink.waiting(waiting);
+            }
+            if ended {
+                return self.spool;
+            }
+        }
+    }
+
+    /// Waits a tick for happenings; gives what comes of them, and whether the end was asked for.
+    fn hear(&mut self) -> (Vec<Draft>, bool) {
+        let first = match self.happenings.recv_timeout(TICK) {
+            Ok(happening) => happening,
+            Err(RecvTimeoutError::Timeout) => return (Vec::new(), false),
+            Err(RecvTimeoutError::Disconnected) => return (Vec::new(), true),
+        };
+        let more: Vec<_> = self.happenings.try_iter().take(MOST).collect();
+        let mut drafts = Vec::new();
+        for happening in std::iter::once(first).chain(more) {
+            if matches!(happening, Happening::End) {
+                return (drafts, true);
+            }
+            drafts.extend(self.decide(happening));
+        }
+        (drafts, false)
+    }
+
+    fn decide(&mut self, happening: Happening) -> Option<Draft> {
+        let policy = &mut self.policy;
+        match happening {
+            Happening::Watch { camera, watched } => policy.watch(&camera, watched),
+            Happening::Forget { camera } => policy.forget(&camera),
+            Happening::Verdict { at, camera, person, zones } => return policy.verdict(at, &camera, &person, &zones),
+            Happening::Up { at, camera } => return policy.up(at, &camera),
+            Happening::Down { at, camera, reason, facts } => return policy.down(at, &camera, reason, facts),
+            Happening::Picture { at, camera, luma } => return policy.picture(at, &camera, &luma),
+            Happening::End => {}
+        }
+        None
+    }
+
+    fn look_at_figures(&mut self) -> Vec<Draft> {
+        let at = self.inbox.now();
+        let cameras = self.policy.cameras();
+        cameras.iter().filter_map(|camera| self.policy.figure(at, camera, (self.figures)(camera))).collect()
+    }
+
+    fn take_in(&mut self, drafts: Vec<Draft>) {
+        let records: Vec<Record> = drafts.into_iter().filter_map(|draft| self.seal(draft)).collect();
+        if records.is_empty() {
+            return;
+        }
+        self.feed.publish(&records);
+        let dropped = self.spool.append(records);
+        for (sink, dropped) in self.sinks.iter().zip(dropped) {
+            sink.count(EventResult::Dropped, dropped);
+        }
+    }
+
+    /// Gives a draft its id and its form.
+    fn seal(&self, draft: Draft) -> Option<Record> {
+        let labels = self.policy.labels(&draft.camera);
+        let kind = draft.body.kind();
+        tracing::debug!(camera = %draft.camera, kind, "event");
+        let event = Event {
+            schema: SCHEMA,
+            id: Uuid::now_v7(),
+            time: draft.at.wall,
+            camera: draft.camera,
+            labels,
+            body: draft.body,
+        };
+        let sealed = serde_json::to_vec(&event).and_then(|json| Record::read(0, json.into()));
+        sealed.inspect_err(|error| tracing::error!(%error, kind, "an event cannot be written")).ok()
+    }
+}

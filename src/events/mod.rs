@@ -1,0 +1,144 @@
+//! Events: what happens at the cameras, told to files, webhooks and brokers.
+//!
+//! The way of an event: the cameras' threads put happenings into a bounded inbox (`inbox`); one thread (`journal`) asks
+//! the pure `policy` what is worth an event, gives it its id, hands it to the listeners at `/api/v1/events` ([`Feed`]) and
+//! puts it into the `spool`; one task per sink (`sinks`) takes it from there, in order, and tries until the other side
+//! has it. A sink that is slow or gone holds up neither cameras nor other sinks.
+//!
+//! Every event reaches every sink at least once; one that comes twice has the same id.
+
+pub mod event;
+mod feed;
+mod inbox;
+mod journal;
+pub mod policy;
+mod sinks;
+mod spool;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use anyhow::Context;
+use crossbeam_channel::Receiver;
+use maskwatch_vision::compliance::Counts;
+
+pub use feed::Feed;
+pub(crate) use feed::Subscription;
+pub(crate) use spool::Record;
+
+use self::inbox::{Happening, Inbox};
+use self::journal::Journal;
+use self::policy::{Policy, Watched};
+use self::sinks::Senders;
+use self::spool::Spool;
+use crate::camera::Listener;
+use crate::config::plan::{CameraPlan, EventsPlan};
+use crate::metrics::{Metrics, SinkMetrics};
+
+/// Events at work.
+pub struct Events {
+    inbox: Inbox,
+    feed: Arc<Feed>,
+    journal: Running<Spool>,
+    senders: Senders,
+}
+
+impl Events {
+    /// Opens the spool in `state_dir` (in memory without one) and begins to send. `figures` gives the people in a camera's
+    /// compliance window.
+    ///
+    /// # Errors
+    /// The spool cannot be written or is in use; a sink's certificates cannot be read; the system gives no thread.
+    pub fn start(
+        plan: &EventsPlan,
+        state_dir: Option<&Path>,
+        metrics: &Metrics,
+        figures: impl Fn(&str) -> Counts + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let names: Vec<String> = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
+        let sinks: Arc<[SinkMetrics]> = names.iter().map(|name| metrics.sink(name)).collect();
+        // Without sinks nothing waits.
+        let folder = state_dir.filter(|_| !names.is_empty());
+        if folder.is_none() && !names.is_empty() {
+            tracing::info!("events wait in memory only: there is no state_dir");
+        }
+        let spool = Spool::open(folder, &names, plan.spool_bytes)?;
+        let lanes = (0..names.len()).map(|index| spool.lane(index)).collect();
+        let senders = Senders::start(&plan.sinks, lanes, &sinks)?;
+        let (inbox, happenings) = Inbox::new(Arc::clone(&sinks));
+        let feed = Arc::new(Feed::new());
+        let journal = Journal {
+            inbox: inbox.clone(),
+            happenings,
+            policy: Policy::new(plan.person_every, plan.compliance),
+            figures: Box::new(figures),
+            feed: Arc::clone(&feed),
+            spool,
+            sinks,
+        };
+        let journal = Running::spawn("events", move || journal.run()).context("events: no thread")?;
+        Ok(Self { inbox, feed, journal, senders })
+    }
+
+    /// Events of this camera are wanted from now on; called again when its plan has changed.
+    pub fn watch(&self, camera: &CameraPlan) {
+        let watched = Watched { labels: camera.labels.clone(), people: true };
+        self.inbox.put(Happening::Watch { camera: camera.name.clone(), watched });
+    }
+
+    /// The camera is configured no longer.
+    pub fn forget(&self, camera: &str) {
+        self.inbox.put(Happening::Forget { camera: camera.to_owned() });
+    }
+
+    /// Hears the cameras.
+    pub fn listener(&self) -> Arc<dyn Listener> {
+        Arc::new(self.inbox.clone())
+    }
+
+    /// For those who listen now.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    /// Ends: all that was heard goes into the spool, what can be sent until `deadline` is sent, the rest waits on disk.
+    pub fn stop(self, deadline: Instant) {
+        self.inbox.end(deadline);
+        let Some(mut spool) = self.journal.join(deadline) else {
+            tracing::error!("events: what was heard last could not be written in time");
+            return;
+        };
+        self.senders.stop(deadline);
+        let waiting = spool.waiting().into_iter().max().unwrap_or_default();
+        match spool.save() {
+            Ok(()) if waiting > 0 => tracing::info!(waiting, "events wait for the next start"),
+            Ok(()) => {}
+            Err(error) => tracing::error!(%error, "events that are delivered already may come again"),
+        }
+    }
+}
+
+/// A thread that is waited for with a deadline.
+struct Running<T> {
+    thread: JoinHandle<T>,
+    ended: Receiver<()>,
+}
+
+impl<T: Send + 'static> Running<T> {
+    fn spawn(name: &str, work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<Self> {
+        let (done, ended) = crossbeam_channel::bounded::<()>(0);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _done = done; // dropped at the end, whatever it is
+            work()
+        })?;
+        Ok(Self { thread, ended })
+    }
+
+    /// What it gave; `None` where it did not end in time or panicked.
+    fn join(self, deadline: Instant) -> Option<T> {
+        let late = matches!(self.ended.recv_deadline(deadline), Err(crossbeam_channel::RecvTimeoutError::Timeout));
+        if late { None } else { self.thread.join().ok() }
+    }
+}

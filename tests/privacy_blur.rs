@@ -170,6 +170,7 @@ fn a_camera_that_is_not_analysed_is_hidden_as_a_whole() {
         status: Arc::clone(rig.camera.status()),
         metrics: Arc::clone(&rig.metrics),
         output: rig.camera.plan().output,
+        areas: Arc::default(),
     });
     rig.wait_up();
     wait_until("a hidden picture", soon(), || rig.hub.latest().is_some());

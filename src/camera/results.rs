@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use gstmaskwatch::report::{FrameReport, PersonReport, Report, VerdictReport, VisitReport};
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::sight::Luma;
 
 use super::failure::Failure;
 use crate::frames::Hub;
@@ -35,6 +36,11 @@ pub trait Listener: Send + Sync {
         let _ = (camera, report);
     }
 
+    /// How bright an analysed picture is.
+    fn picture(&self, camera: &str, luma: &Luma) {
+        let _ = (camera, luma);
+    }
+
     /// A connection gave its first frames.
     fn up(&self, camera: &str) {
         let _ = camera;
@@ -62,6 +68,10 @@ impl Listener for Vec<Arc<dyn Listener>> {
 
     fn verdict(&self, camera: &str, report: &VerdictReport) {
         self.iter().for_each(|listener| listener.verdict(camera, report));
+    }
+
+    fn picture(&self, camera: &str, luma: &Luma) {
+        self.iter().for_each(|listener| listener.picture(camera, luma));
     }
 
     fn up(&self, camera: &str) {
@@ -104,7 +114,10 @@ impl Results {
     /// Takes one report in.
     pub(super) fn take(&mut self, report: Report) {
         match report {
-            Report::Frame(report) => self.frame(&report),
+            Report::Frame(report) => {
+                self.picture(&report);
+                self.frame(&report);
+            }
             Report::Person(report) => self.person(&report),
             Report::Visit(report) => self.visit(&report),
             Report::Verdict(report) => {
@@ -118,6 +131,13 @@ impl Results {
                     self.complain(&error);
                 }
             }
+        }
+    }
+
+    /// A camera's health is told whatever may be told of people.
+    fn picture(&self, report: &FrameReport) {
+        if let Some((listener, luma)) = self.listener.as_ref().zip(report.luma) {
+            listener.picture(self.hub.camera(), &luma);
         }
     }
 

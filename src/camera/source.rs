@@ -182,7 +182,9 @@ fn guard(pad: &gst::Pad, watch: Arc<Watch>) {
         let lost = flags.contains(gst::BufferFlags::DISCONT);
         let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
         let mut gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if gate.admits(lost, keyframe, start.elapsed()) { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+        let admitted = gate.admits(lost, keyframe, start.elapsed());
+        // Handled, not Drop: the binding has freed the buffer then, and GStreamer 1.22 complains of none to free.
+        if admitted { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
     });
 }
 

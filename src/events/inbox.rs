@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender};
-use gstmaskwatch::report::{FrameReport, VerdictReport};
+use gstmaskwatch::report::VerdictReport;
 use maskwatch_vision::sight::Luma;
 use maskwatch_vision::track::Person;
 
@@ -64,9 +64,9 @@ impl Inbox {
 }
 
 impl Listener for Inbox {
-    fn frame(&self, camera: &str, report: &FrameReport) {
-        if let Some(luma) = report.luma.filter(|_| self.sender.len() < CROWDED) {
-            self.put(Happening::Picture { at: self.now(), camera: camera.to_owned(), luma });
+    fn picture(&self, camera: &str, luma: &Luma) {
+        if self.sender.len() < CROWDED {
+            self.put(Happening::Picture { at: self.now(), camera: camera.to_owned(), luma: *luma });
         }
     }
 

@@ -190,7 +190,8 @@ fn lose_packets(pad: &gst::Pad, scene: &Arc<Scene>) {
     pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
         let count = scene.loss.load(Ordering::Relaxed);
         if count > 0 && passed.fetch_add(1, Ordering::Relaxed) % count == count - 1 {
-            return gst::PadProbeReturn::Drop;
+            // Not Drop: see the camera's keyframe gate.
+            return gst::PadProbeReturn::Handled;
         }
         gst::PadProbeReturn::Ok
     });

@@ -133,6 +133,17 @@ def eval_classification(args: argparse.Namespace) -> None:
     _show(module.run(args.data, args.split, _folder(args.model), args.smallest))
 
 
+def report_split(args: argparse.Namespace) -> None:
+    """Links the report's 20 % of crops into class folders, for ``maskwatch eval classification``."""
+    from . import crops_data
+
+    for path, label in crops_data.split(args.data)[1]:
+        link = args.out / crops_data.LABELS[label] / path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.resolve())
+
+
 def quantise(args: argparse.Namespace) -> None:
     """Writes an INT8 sibling of a model folder, calibrated on ``train``."""
     from . import quantise as module
@@ -226,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = add(eval_classification, data=True, model=True)
     sub.add_argument("--split", default="val")
     sub.add_argument("--smallest", type=float, default=20)
+    add(report_split, data=True).add_argument("--out", type=Path, required=True)
     sub = add(quantise, data=True, model=True)
     sub.add_argument("--pictures", type=int, default=128)
     sub.add_argument("--out", type=Path, help="folder that the new model folder goes into; default: models/")

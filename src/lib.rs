@@ -16,6 +16,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod people;
+pub mod privacy;
 pub mod roster;
 pub mod rtsp;
 pub mod service;

@@ -13,13 +13,14 @@ use maskwatch_engine::{Engine, EngineOptions};
 use maskwatch_vision::zone::Areas;
 
 use crate::camera::{CameraContext, CameraHandle, Listener, Supervisor};
-use crate::config::plan::{CameraPlan, InferencePlan, Plan};
+use crate::config::plan::{CameraPlan, InferencePlan, Plan, Privacy};
 use crate::events::Events;
 use crate::frames::Hub;
 use crate::http::{HttpServer, Listening, State};
 use crate::logging;
 use crate::metrics::Metrics;
 use crate::people::{Keeper, People, WHOLE_PICTURE};
+use crate::privacy;
 use crate::roster::{Entry, Roster};
 use crate::rtsp::{RtspServer, Stream};
 
@@ -111,15 +112,22 @@ impl Service {
         let mut service = Self { metrics, roster, cameras: Vec::new(), rtsp, http, keeper, people, events, listener };
         for camera in plan.cameras {
             let name = camera.name.clone();
-            service.add(camera).with_context(|| format!("camera {name} does not start"))?;
+            service.add(camera, &plan.version).with_context(|| format!("camera {name} does not start"))?;
         }
         Ok(service)
     }
 
-    fn add(&mut self, plan: CameraPlan) -> anyhow::Result<()> {
+    fn add(&mut self, plan: CameraPlan, version: &str) -> anyhow::Result<()> {
         self.events.watch(&plan);
-        let metrics = self.metrics.camera_with_zones(&plan.name, &plan.places());
-        let hub = Hub::new(&plan.name);
+        let unseen = plan.privacy == Privacy::Statistics;
+        // Who is in one zone and not in another could be had by subtraction.
+        let places = if unseen { Vec::new() } else { plan.places() };
+        let metrics = self.metrics.camera_with_zones(&plan.name, &places);
+        let hub = Hub::new(&plan, &metrics);
+        privacy::record(&plan, &hub, &metrics, version);
+        if unseen {
+            self.metrics.withhold(&plan.name);
+        }
         let output = plan.output;
         let areas = Arc::new(if output.zones { plan.areas.clone() } else { Areas::default() });
         let context = CameraContext {

@@ -181,7 +181,7 @@ fn after_a_lost_packet_no_broken_picture_is_shown() {
         rig.wait_up();
         let seen: Arc<Mutex<Vec<gst::Sample>>> = Arc::default();
         let keep = Arc::clone(&seen);
-        let watching = rig.hub.subscribe(Arc::new(move |sample| keep.lock().unwrap().push(sample.clone())));
+        let watching = rig.hub.subscribe(Arc::new(move |shown| keep.lock().unwrap().push(shown.sample().clone())));
         server.cameras()[0].lose_one_of(17);
         // Many losses, and in each second a keyframe that makes it whole again.
         wait_until("pictures in between", soon(), || seen.lock().unwrap().len() >= 60);

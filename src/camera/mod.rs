@@ -7,6 +7,7 @@
 //!
 //! Nothing here is shared between cameras but the engine: a camera's errors, flushes, clock and restarts stay its own.
 
+mod advice;
 mod failure;
 mod keyframe;
 mod results;

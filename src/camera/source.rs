@@ -12,8 +12,8 @@ use gst::prelude::*;
 use super::INFER_ELEMENT;
 use super::keyframe::KeyframeGate;
 use super::watch::Watch;
-use crate::config::plan::{CameraPlan, Transport};
-use crate::frames::Hub;
+use crate::config::plan::{CameraPlan, Privacy, Transport};
+use crate::frames::{Hub, Inlet};
 use crate::metrics::{CameraMetrics, FrameDrop};
 
 /// Decoded frames that may wait for `maskinfer`.
@@ -26,6 +26,9 @@ const TCP_TIMEOUT_US: u64 = 5_000_000;
 const HTTP_TIMEOUT_S: u32 = 10;
 /// Threads of a software decoder. More of them hold more frames, and there are more cameras than cores.
 const DECODER_THREADS: i32 = 2;
+
+/// Least score of what is hidden by `privacy: blur`. See deploy/docs/privacy.md for what it costs and misses.
+const HIDE_SCORE: f32 = 0.1;
 
 /// A pipeline that is built and not yet started.
 pub(super) struct Source {
@@ -65,7 +68,7 @@ pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) 
     let formats = gst::Caps::builder("video/x-raw").field("format", gst::List::new(["I420", "NV12"])).build();
     let filter = gst::ElementFactory::make("capsfilter").property("caps", formats).build()?;
     let infer = infer(plan, engine)?;
-    let sink = sink(endless, &outlets.hub);
+    let sink = sink(endless, outlets.hub.open());
     pipeline.add_many([&uri, &queue, &convert, &filter, &infer, sink.upcast_ref()])?;
     gst::Element::link_many([&queue, &convert, &filter, &infer, sink.upcast_ref()])?;
 
@@ -106,17 +109,19 @@ fn infer(plan: &CameraPlan, engine: Option<&str>) -> Result<gst::Element, glib::
     if let Some(score) = plan.min_score {
         infer.set_property("min-score", score);
     }
+    if plan.privacy == Privacy::Blur {
+        infer.set_property("hide-score", HIDE_SCORE);
+    }
     Ok(infer)
 }
 
 /// Publishes what arrives. Files are played by the clock; live pictures are passed on as they come.
-fn sink(endless: bool, hub: &Arc<Hub>) -> gst_app::AppSink {
-    let hub = Arc::clone(hub);
+fn sink(endless: bool, inlet: Inlet) -> gst_app::AppSink {
     let sink = gst_app::AppSink::builder().sync(endless).max_buffers(2).enable_last_sample(false).build();
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
-                hub.publish(sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);
+                inlet.publish(sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);
                 Ok(gst::FlowSuccess::Ok)
             })
             .build(),

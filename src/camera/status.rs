@@ -3,6 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use gstmaskwatch::report::FrameReport;
+use maskwatch_vision::face::MaskState;
+use maskwatch_vision::placement::Figures;
+
+use super::advice::Advisor;
 use super::failure::Failure;
 use crate::metrics::DisconnectReason;
 
@@ -58,19 +63,23 @@ impl StatusView {
 }
 
 /// The cell that the supervisor writes and others read.
-pub struct CameraStatus(Mutex<StatusView>);
+pub struct CameraStatus {
+    view: Mutex<StatusView>,
+    advisor: Advisor,
+}
 
 impl CameraStatus {
     /// Connecting, since now.
     pub fn new() -> Self {
-        Self(Mutex::new(StatusView {
+        let view = StatusView {
             state: CameraState::Connecting,
             since: SystemTime::now(),
             failure: None,
             last_frame: None,
             connects: 0,
             disconnects: 0,
-        }))
+        };
+        Self { view: Mutex::new(view), advisor: Advisor::new() }
     }
 
     /// A copy of all of it.
@@ -81,6 +90,22 @@ impl CameraStatus {
     /// The state alone.
     pub fn state(&self) -> CameraState {
         self.lock().state
+    }
+
+    /// How well the camera has seen faces in the last ten minutes, and what to do about it; `None`: nothing, or too
+    /// little is known.
+    pub fn advice(&self) -> (Figures, Option<String>) {
+        self.advisor.advice()
+    }
+
+    /// A picture was analysed.
+    pub(super) fn picture(&self, report: &FrameReport) {
+        self.advisor.picture(report);
+    }
+
+    /// A person was decided.
+    pub(super) fn person(&self, state: MaskState) {
+        self.advisor.person(state);
     }
 
     /// The first frame of a connection came.
@@ -106,7 +131,7 @@ impl CameraStatus {
     }
 
     fn lock(&self) -> MutexGuard<'_, StatusView> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -65,7 +65,13 @@ impl Supervisor {
         let (done, ended) = crossbeam_channel::bounded::<()>(0);
         let hub = Arc::clone(&context.hub);
         let mut camera = Camera {
-            results: Results::new(Arc::clone(&context.metrics), Arc::clone(&hub), context.listener.clone()),
+            results: Results::new(
+                &plan,
+                Arc::clone(&status),
+                Arc::clone(&context.metrics),
+                Arc::clone(&hub),
+                context.listener.clone(),
+            ),
             plan: plan.clone(),
             context,
             status: Arc::clone(&status),
@@ -226,7 +232,9 @@ impl Camera {
     }
 
     /// What the frames, or their absence, tell.
-    fn looked(&self, session: &mut Session<'_>) -> Option<End> {
+    fn looked(&mut self, session: &mut Session<'_>) -> Option<End> {
+        self.context.hub.tick();
+        self.results.tick();
         let frames = session.watch.frames();
         if frames > session.frames_seen {
             session.frames_seen = frames;

@@ -57,6 +57,7 @@ fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> a
         compliance: CompliancePlan { min_people: 5, ..CompliancePlan::default() },
         events: EventsPlan::default(),
         cameras: cameras.iter().enumerate().map(camera).collect::<anyhow::Result<_>>()?,
+        version: String::new(),
     })
 }
 

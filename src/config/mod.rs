@@ -17,6 +17,8 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 pub use plan::Plan;
 pub use problem::{ConfigError, Problem};
 
@@ -41,6 +43,12 @@ pub fn load(file: &Path) -> Result<Plan, ConfigError> {
     parse(&text, &Surroundings { file: file.to_path_buf(), folder, env: &env })
 }
 
+/// The same for the same text, and for no other.
+fn version(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Checks a text.
 ///
 /// # Errors
@@ -52,7 +60,7 @@ pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Plan, ConfigErro
         Some(validate::plan(&raw, &tree, surroundings, &mut problems))
     });
     match plan {
-        Some(plan) if problems.is_empty() => Ok(plan),
+        Some(plan) if problems.is_empty() => Ok(Plan { version: version(text), ..plan }),
         _ => Err(ConfigError::new(surroundings.file.clone(), problems)),
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use maskwatch_engine::Provider;
+use maskwatch_vision::statistics::StatisticsConfig;
 use maskwatch_vision::zone::Areas;
 
 pub use events::{
@@ -33,6 +34,8 @@ pub struct Plan {
     pub cameras: Vec<CameraPlan>,
     /// What is told to whom.
     pub events: EventsPlan,
+    /// Which text this is: the first twelve digits of its SHA-256; empty for a plan that was not read from a file.
+    pub version: String,
 }
 
 /// One server.
@@ -149,6 +152,10 @@ pub struct CameraPlan {
     pub weight: u32,
     /// Detections under this score are no faces; `None`: the model's own threshold.
     pub min_score: Option<f32>,
+    /// What may leave the process of what this camera sees.
+    pub privacy: Privacy,
+    /// With [`Privacy::Statistics`]: how long and how many.
+    pub statistics: StatisticsConfig,
     /// Zones, lines, ignore masks and the least face height.
     pub areas: Areas,
     /// Free labels for events and the API.
@@ -178,9 +185,37 @@ impl CameraPlan {
             analyze_fps: 5.0,
             weight: 1,
             min_score: None,
+            privacy: Privacy::Off,
+            statistics: StatisticsConfig::default(),
             areas: Areas::default(),
             labels: BTreeMap::new(),
             output: OutputPlan { bitrate_kbps: 2000, max_fps: None, zones: false },
+        }
+    }
+}
+
+/// What may leave the process of what a camera sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Privacy {
+    /// Pictures as they are.
+    #[default]
+    Off,
+    /// Pictures without a recognisable face.
+    Blur,
+    /// No picture and nothing about one person: totals of closed windows only.
+    Statistics,
+}
+
+impl Privacy {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Blur, Self::Statistics];
+
+    /// As it is written in the configuration and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Blur => "blur",
+            Self::Statistics => "statistics",
         }
     }
 }

@@ -3,6 +3,11 @@
 //!
 //! Value ranges are checked by `validate`, which knows what to say about them.
 
+mod compliance;
+mod events;
+mod statistics;
+mod zones;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,12 +17,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de;
 use serde::{Deserialize, Deserializer};
 
-mod compliance;
-mod events;
-mod zones;
-
 pub use compliance::RawCompliance;
 pub use events::{RawComplianceAlert, RawEvents, RawSink, RawSinkKind, RawSpool};
+pub use statistics::RawStatistics;
 pub use zones::RawZone;
 
 /// Configuration of `maskwatch run`.
@@ -36,6 +38,8 @@ pub struct RawConfig {
     pub state_dir: Option<PathBuf>,
     /// Models and batching
     pub inference: RawInference,
+    /// For cameras with `privacy: statistics`
+    pub statistics: RawStatistics,
     /// Shares of people with a mask
     pub compliance: RawCompliance,
     /// Keys of every camera that does not set them itself: any key of a camera but `name` and `url`
@@ -121,7 +125,7 @@ pub struct RawCamera {
     pub min_score: Option<f64>,
     /// Faces lower than so many pixels are not looked at, 0 to 1000. Default: 0
     pub min_face_px: Option<u32>,
-    /// off, blur or statistics; only off is available in this version. Default: off
+    /// What of its pictures may be seen: off (all), blur (no face) or statistics (no picture, only totals). Default: off
     pub privacy: Option<RawPrivacy>,
     /// Free labels, at most 16, for the API and events
     pub labels: BTreeMap<String, String>,

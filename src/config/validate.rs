@@ -4,6 +4,7 @@ mod camera;
 mod compliance;
 mod events;
 mod inference;
+mod privacy;
 mod server;
 mod state;
 mod zones;
@@ -25,10 +26,11 @@ pub(super) fn plan(raw: &RawConfig, tree: &Node, surroundings: &Surroundings, pr
     server::apart(&mut check, http.listen, rtsp.listen);
     let state_dir = Some(state::folder(&check, raw.state_dir.as_deref()));
     let inference = inference::plan(&mut check, &raw.inference);
+    let statistics = privacy::statistics(&mut check, &raw.statistics);
     let compliance = compliance::plan(&mut check, &raw.compliance);
-    let cameras = camera::all(&mut check, raw);
+    let cameras = camera::all(&mut check, raw, statistics);
     let events = events::plan(&mut check, &raw.events);
-    Plan { http, rtsp, state_dir, inference, compliance, cameras, events }
+    Plan { http, rtsp, state_dir, inference, compliance, cameras, events, version: String::new() }
 }
 
 /// Longest name: a label of DNS.

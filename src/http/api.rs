@@ -3,9 +3,11 @@
 use std::time::SystemTime;
 
 use axum::http::{HeaderMap, header};
+use maskwatch_vision::placement::Figures;
 use serde_json::{Value, json};
 
 use super::{State, people};
+use crate::config::plan::Privacy;
 use crate::roster::Entry;
 
 /// The host by which the client reached us, so that stream addresses are ones that it can reach too. Only what a host
@@ -28,6 +30,7 @@ pub(super) fn stream(host: &str, port: u16, name: &str) -> String {
 /// Everything about one camera that may be told: no password, no query of its URL.
 pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
     let name = &entry.plan.name;
+    let (placement, advice) = entry.status.advice();
     let status = entry.status.view();
     let compliance = people::compliance(entry, state);
     json!({
@@ -53,10 +56,40 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
         "compliance_ratio": compliance["ratio"],
         "compliance": compliance,
         "zones": people::zones(entry, state),
+        "privacy": privacy(entry),
+        "advice": advice,
+        "placement": view_of(&placement),
         "viewers": entry.metrics.viewers(),
         "stream": stream(host, state.rtsp_port, name),
         "snapshot": format!("/api/v1/cameras/{name}/snapshot.jpg"),
     })
+}
+
+/// What the advice follows from: the last ten minutes.
+fn view_of(placement: &Figures) -> Value {
+    json!({
+        "faces": placement.faces,
+        "face_height_px": placement.face_height_px,
+        "sharpness": placement.sharpness,
+        "face_luma": placement.face_luma,
+        "luma": placement.luma,
+        "people": placement.people,
+        "unknown_share": placement.unknown_share,
+    })
+}
+
+/// The mode, since when, and with `statistics` how long and how many.
+fn privacy(entry: &Entry) -> Value {
+    let since = timestamp(entry.hub.since());
+    let mode = entry.hub.privacy();
+    if mode == Privacy::Statistics {
+        let statistics = entry.plan.statistics;
+        return json!({
+            "mode": mode.as_str(), "since": since,
+            "window_s": statistics.window.as_secs(), "minimum": statistics.minimum,
+        });
+    }
+    json!({ "mode": mode.as_str(), "since": since })
 }
 
 /// RFC 3339, UTC, milliseconds.

@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::{State, api, events, people, snapshot};
+use crate::config::plan::Privacy;
 use crate::metrics;
 
 type Shared = extract::State<Arc<State>>;
@@ -132,24 +133,28 @@ fn no_camera() -> Response {
 /// The latest frame with its faces, as JPEG.
 async fn picture(state: Shared, Path(name): Path<String>) -> Response {
     let Some(entry) = state.roster.get(&name) else { return no_camera() };
-    let Some(frame) = entry.hub.latest() else {
-        let status = entry.status.view();
-        let why = status.failure.map_or_else(|| status.state.as_str().to_owned(), |failure| failure.to_string());
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, format!("camera {name} has no picture: {why}"));
-    };
+    if entry.hub.privacy() == Privacy::Statistics {
+        return refuse(StatusCode::FORBIDDEN, format!("camera {name} gives statistics only (privacy: statistics)"));
+    }
     let Ok(place) = Arc::clone(&state.snapshots).acquire_owned().await else {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "ending");
     };
-    let caption = entry.hub.caption();
+    let hub = Arc::clone(&entry.hub);
     let areas = if entry.plan.output.zones { entry.plan.areas.clone() } else { Default::default() };
+    // Also the latest picture is asked for there: faces may have to be hidden in it first.
     let made = tokio::task::spawn_blocking(move || {
-        let jpeg = snapshot::jpeg(&frame, &name, &caption, areas);
+        let jpeg = hub.latest().map(|shown| snapshot::jpeg(&shown, hub.camera(), &hub.caption(), areas));
         drop(place);
         jpeg
     });
     match made.await {
-        Ok(Ok(jpeg)) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response(),
-        Ok(Err(error)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        Ok(Some(Ok(jpeg))) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response(),
+        Ok(Some(Err(error))) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        Ok(None) => {
+            let status = entry.status.view();
+            let why = status.failure.map_or_else(|| status.state.as_str().to_owned(), |failure| failure.to_string());
+            refuse(StatusCode::SERVICE_UNAVAILABLE, format!("camera {name} has no picture: {why}"))
+        }
     }
 }

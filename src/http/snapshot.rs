@@ -8,16 +8,16 @@ use gstmaskwatch::overlay::{self, Caption, Painter};
 use image::codecs::jpeg::JpegEncoder;
 use maskwatch_vision::zone::Areas;
 
-use crate::frames::Frame;
+use crate::frames::Shown;
 
 /// Good enough to read a label, small enough to refresh every second.
 const QUALITY: u8 = 82;
 
 /// Converts, draws and encodes: some ten milliseconds for a full HD picture; not for the thread that serves.
 /// `areas`: zones and lines to draw.
-pub(super) fn jpeg(frame: &Frame, camera: &str, status: &str, areas: Areas) -> anyhow::Result<Vec<u8>> {
-    let buffer = frame.sample.buffer().context("the frame has no picture")?;
-    let caps = frame.sample.caps().context("the frame has no format")?;
+pub(super) fn jpeg(shown: &Shown, camera: &str, status: &str, areas: Areas) -> anyhow::Result<Vec<u8>> {
+    let buffer = shown.sample().buffer().context("the frame has no picture")?;
+    let caps = shown.sample().caps().context("the frame has no format")?;
     let info = VideoInfo::from_caps(caps)?;
     let size = [info.width(), info.height()];
     let mut pixels = rgb(buffer, &info)?;
@@ -64,9 +64,11 @@ fn rgb(buffer: &gst::BufferRef, info: &VideoInfo) -> anyhow::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Instant, SystemTime};
-
     use super::*;
+    use crate::config::plan::CameraPlan;
+    use crate::config::secret::CameraUrl;
+    use crate::frames::Hub;
+    use crate::metrics::Metrics;
 
     #[test]
     fn a_frame_becomes_a_jpeg_of_its_size_and_colour() {
@@ -76,8 +78,10 @@ mod tests {
         let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
         buffer.get_mut().unwrap().map_writable().unwrap().fill(128);
         let sample = gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().unwrap()).build();
-        let frame = Frame { sample, at: Instant::now(), wall: SystemTime::now() };
-        let jpeg = jpeg(&frame, "gate", "", Areas::default()).unwrap();
+        let plan = CameraPlan::new("gate", CameraUrl::parse("rtsp://127.0.0.1/a").unwrap());
+        let hub = Hub::new(&plan, &Metrics::new().unwrap().camera("gate"));
+        hub.open().publish(sample);
+        let jpeg = jpeg(&hub.latest().unwrap(), "gate", "", Areas::default()).unwrap();
         let picture = image::load_from_memory(&jpeg).unwrap().to_rgb8();
         assert_eq!(picture.dimensions(), (101, 53));
         let grey = picture.get_pixel(50, 40).0;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::privacy::Unknown;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
 use super::{DisconnectReason, FrameDrop, counters, float_gauges, gauges, histograms, unix_seconds};
+use crate::config::plan::Privacy;
 
 /// Seconds from a decoded frame to its result.
 const LATENCY: [f64; 10] = [0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5];
@@ -26,6 +28,8 @@ pub(super) struct CameraFamilies {
     disconnects: IntCounterVec,
     frames: IntCounterVec,
     dropped: IntCounterVec,
+    hidden: IntCounterVec,
+    privacy: IntGaugeVec,
     latency: HistogramVec,
     people: IntCounterVec,
     visible: IntGaugeVec,
@@ -63,6 +67,18 @@ impl CameraFamilies {
                 "frames_dropped_total",
                 "Frames that were dropped on purpose.",
                 &["camera", "reason"],
+            )?,
+            hidden: counters(
+                r,
+                "frames_hidden_total",
+                "Frames hidden as a whole by `privacy: blur`, because their faces were not known.",
+                &["camera", "reason"],
+            )?,
+            privacy: gauges(
+                r,
+                "privacy_mode_info",
+                "Always 1; the label says what may leave of what the camera sees.",
+                &["camera", "mode"],
             )?,
             latency: histograms(
                 r,
@@ -102,6 +118,8 @@ impl CameraFamilies {
                 .map(|reason| self.disconnects.with_label_values(&[name, reason.as_str()])),
             frames,
             dropped: FrameDrop::ALL.map(|reason| self.dropped.with_label_values(&[name, reason.as_str()])),
+            hidden: Unknown::ALL.map(|reason| self.hidden.with_label_values(&[name, reason.as_str()])),
+            privacy: self.privacy.clone(),
             latency: self.latency.with_label_values(&[name]),
             people: self.people_of(name, WHOLE_PICTURE),
             people_at: zones.iter().map(|zone| (zone.clone(), self.people_of(name, zone))).collect(),
@@ -120,6 +138,15 @@ impl CameraFamilies {
         self.rtsp_clients.with_label_values(&[name])
     }
 
+    /// Takes out the series that tell of single people by moving with them: who looks often enough sees each one pass.
+    pub(super) fn withhold(&self, name: &str) {
+        drop(self.latency.remove_label_values(&[name]));
+        for state in MaskState::ALL {
+            drop(self.visible.remove_label_values(&[name, state.as_str()]));
+        }
+        drop(self.face_height.remove_label_values(&[name]));
+    }
+
     /// Takes all series of a camera out. Series that are not there are no fault.
     pub(super) fn remove(&self, name: &str, zones: &[String]) {
         let one = &[name][..];
@@ -135,15 +162,19 @@ impl CameraFamilies {
         for reason in FrameDrop::ALL {
             drop(self.dropped.remove_label_values(&[name, reason.as_str()]));
         }
-        drop(self.latency.remove_label_values(one));
+        for reason in Unknown::ALL {
+            drop(self.hidden.remove_label_values(&[name, reason.as_str()]));
+        }
+        for mode in Privacy::ALL {
+            drop(self.privacy.remove_label_values(&[name, mode.as_str()]));
+        }
+        self.withhold(name);
         for state in MaskState::ALL {
             for zone in zones.iter().map(String::as_str).chain([WHOLE_PICTURE]) {
                 drop(self.people.remove_label_values(&[name, zone, state.as_str()]));
             }
-            drop(self.visible.remove_label_values(&[name, state.as_str()]));
         }
         drop(self.compliance.remove_label_values(one));
-        drop(self.face_height.remove_label_values(one));
         drop(self.rtsp_clients.remove_label_values(one));
     }
 }
@@ -157,6 +188,8 @@ pub struct CameraMetrics {
     disconnects: [IntCounter; DisconnectReason::ALL.len()],
     frames: [IntCounter; STAGES.len()],
     dropped: [IntCounter; FrameDrop::ALL.len()],
+    hidden: [IntCounter; Unknown::ALL.len()],
+    privacy: IntGaugeVec,
     latency: Histogram,
     people: [IntCounter; MaskState::ALL.len()],
     /// By zone, and by line and direction.
@@ -198,6 +231,21 @@ impl CameraMetrics {
         self.latency.observe(latency.as_secs_f64());
     }
 
+    /// A frame was analysed; how long that took would tell whether somebody was there.
+    pub fn frame_analyzed_unseen(&self) {
+        self.frames[1].inc();
+    }
+
+    /// The camera's privacy mode is this one.
+    pub fn privacy(&self, mode: Privacy) {
+        for other in Privacy::ALL {
+            if other != mode {
+                drop(self.privacy.remove_label_values(&[&self.name, other.as_str()]));
+            }
+        }
+        self.privacy.with_label_values(&[&self.name, mode.as_str()]).set(1);
+    }
+
     /// A frame left the encoder.
     pub fn frame_encoded(&self) {
         self.frames[2].inc();
@@ -208,6 +256,11 @@ impl CameraMetrics {
         self.dropped[reason as usize].inc();
     }
 
+    /// A frame was hidden as a whole.
+    pub fn frame_hidden(&self, reason: Unknown) {
+        self.hidden[reason as usize].inc();
+    }
+
     /// A face of this height, in pixels of the camera's picture, was analysed.
     pub fn face_seen(&self, height: f32) {
         self.face_height.observe(f64::from(height));
@@ -216,6 +269,11 @@ impl CameraMetrics {
     /// A person was counted.
     pub fn person(&self, state: MaskState) {
         self.people[state as usize].inc();
+    }
+
+    /// So many people were counted.
+    pub fn people(&self, state: MaskState, count: u64) {
+        self.people[state as usize].inc_by(count);
     }
 
     /// A person was counted in a zone, or over a line (`door:forward`). A place that is not configured is left out: the

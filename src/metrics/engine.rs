@@ -1,5 +1,7 @@
 //! Metrics of the inference engine.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use maskwatch_engine::{Observe, Phase};
@@ -24,6 +26,10 @@ pub(super) struct EngineFamilies {
     batch_wait: HistogramVec,
     batches: IntCounterVec,
     duration: HistogramVec,
+    /// The network that runs when a face is there.
+    of_faces: OnceLock<String>,
+    /// It is not told of: each of its runs would say that somebody is there.
+    withheld: AtomicBool,
 }
 
 impl EngineFamilies {
@@ -40,11 +46,38 @@ impl EngineFamilies {
                 &["model", "phase"],
                 &INFERENCE,
             )?,
+            of_faces: OnceLock::new(),
+            withheld: AtomicBool::new(false),
         })
     }
 
-    /// All series of a model exist from now on.
-    pub(super) fn model(&self, model: &str) {
+    /// The runs of the network that works on faces are not told of any more.
+    pub(super) fn withhold_faces(&self) {
+        self.withheld.store(true, Ordering::Release);
+        if let Some(model) = self.of_faces.get() {
+            drop(self.batch_size.remove_label_values(&[model]));
+            drop(self.batch_wait.remove_label_values(&[model]));
+            for reason in REASONS {
+                drop(self.batches.remove_label_values(&[model, reason.as_str()]));
+            }
+            for phase in PHASES {
+                drop(self.duration.remove_label_values(&[model, phase.as_str()]));
+            }
+        }
+    }
+
+    fn tells_of(&self, model: &str) -> bool {
+        !(self.withheld.load(Ordering::Acquire) && self.of_faces.get().is_some_and(|withheld| withheld == model))
+    }
+
+    /// All series of a model exist from now on. `of_faces`: it runs only when a face is there.
+    pub(super) fn model(&self, model: &str, of_faces: bool) {
+        if of_faces {
+            self.of_faces.get_or_init(|| model.to_owned());
+        }
+        if !self.tells_of(model) {
+            return;
+        }
         self.batch_size.with_label_values(&[model]);
         self.batch_wait.with_label_values(&[model]);
         for reason in REASONS {
@@ -58,12 +91,17 @@ impl EngineFamilies {
 
 impl Observe for Metrics {
     fn batch(&self, model: &str, size: usize, reason: BatchReason, longest_wait: Duration) {
+        if !self.engine.tells_of(model) {
+            return;
+        }
         self.engine.batch_size.with_label_values(&[model]).observe(size as f64);
         self.engine.batch_wait.with_label_values(&[model]).observe(longest_wait.as_secs_f64());
         self.engine.batches.with_label_values(&[model, reason.as_str()]).inc();
     }
 
     fn phase(&self, model: &str, phase: Phase, took: Duration) {
-        self.engine.duration.with_label_values(&[model, phase.as_str()]).observe(took.as_secs_f64());
+        if self.engine.tells_of(model) {
+            self.engine.duration.with_label_values(&[model, phase.as_str()]).observe(took.as_secs_f64());
+        }
     }
 }

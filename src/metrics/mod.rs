@@ -124,12 +124,18 @@ impl Metrics {
         self.events.sink(name)
     }
 
+    /// A camera gives statistics only: series that move with single people go, its own and those of the engine.
+    pub fn withhold(&self, name: &str) {
+        self.cameras.withhold(name);
+        self.engine.withhold_faces();
+    }
+
     /// The engine runs these models.
     pub fn models_loaded(&self, models: &[ModelInfo]) {
         self.model_info.reset();
         for model in models {
             self.model_info.with_label_values(&[&model.name, &model.precision, model.provider.as_str()]).set(1);
-            self.engine.model(&model.name);
+            self.engine.model(&model.name, model.task == "classification");
         }
     }
 

@@ -18,6 +18,7 @@ use crossbeam_channel::Sender;
 use gstmaskwatch::report::{PersonReport, VisitReport};
 use maskwatch_vision::compliance::Figure;
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::statistics::Totals;
 
 pub use keeper::Keeper;
 use ledger::Ledger;
@@ -134,6 +135,12 @@ impl Listener for People {
     fn visit(&self, camera: &str, report: &VisitReport) {
         self.count(camera, [report.visited.label()], report.state);
     }
+
+    fn totals(&self, camera: &str, totals: &Totals) {
+        for (state, people) in MaskState::ALL.into_iter().zip(totals.people) {
+            (0..people.unwrap_or(0)).for_each(|_| self.count(camera, [WHOLE_PICTURE.to_owned()], state));
+        }
+    }
 }
 
 /// The overlay's line: the window's figure as the API tells it; people only while there are too few for a share; empty
@@ -166,6 +173,8 @@ mod tests {
     use maskwatch_vision::zone::Direction;
 
     use super::*;
+    use crate::config::plan::CameraPlan;
+    use crate::config::secret::CameraUrl;
 
     fn start(state_dir: Option<&Path>) -> (Arc<Metrics>, Arc<People>, Keeper) {
         let metrics = Metrics::new().unwrap();
@@ -184,7 +193,8 @@ mod tests {
     #[test]
     fn gauge_and_caption_appear_with_enough_known_people() {
         let (metrics, people, _keeper) = start(None);
-        let hub = Hub::new("gate");
+        let plan = CameraPlan::new("gate", CameraUrl::parse("rtsp://127.0.0.1/a").unwrap());
+        let hub = Hub::new(&plan, &metrics.camera("gate"));
         people.caption(&hub);
         assert_eq!(&*hub.caption(), "");
         for _ in 0..30 {

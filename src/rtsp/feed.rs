@@ -10,7 +10,7 @@ use maskwatch_vision::zone::Areas;
 
 use super::slate::{Easel, Ticker, message};
 use crate::camera::CameraStatus;
-use crate::frames::{Hub, Shape, Subscription};
+use crate::frames::{Hub, Shape, Shown, Subscription};
 use crate::metrics::{CameraMetrics, FrameDrop};
 
 /// A camera silent for so long is stood in for.
@@ -98,7 +98,7 @@ impl Feed {
         });
         feed.source.set_callbacks(callbacks.build());
         let target = Arc::clone(&feed);
-        let subscription = feed.camera.hub.subscribe(Arc::new(move |sample| target.live(sample)));
+        let subscription = feed.camera.hub.subscribe(Arc::new(move |shown| target.live(shown)));
         ticker.add(&feed);
         Ok(Running { _subscription: subscription, _feed: feed })
     }
@@ -109,13 +109,14 @@ impl Feed {
             return;
         }
         match self.camera.hub.latest() {
-            Some(frame) if frame.at.elapsed() < SILENCE => self.live(&frame.sample),
+            Some(shown) if shown.age() < SILENCE => self.live(&shown),
             _ => self.slate(),
         }
     }
 
-    /// A picture of the camera. Called on its streaming thread.
-    fn live(&self, sample: &gst::Sample) {
+    /// A picture of the camera. Called on its streaming thread or its supervisor's.
+    fn live(&self, shown: &Shown) {
+        let sample = shown.sample();
         let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps_owned()) else { return };
         let caption = self.camera.hub.caption();
         let (caps, resumed, new_caption) = {
@@ -160,7 +161,7 @@ impl Feed {
     }
 
     fn slate(&self) {
-        let text = message(&self.camera.status.view());
+        let text = message(&self.camera.status.view(), self.camera.hub.privacy());
         let (drawn, begun) = {
             let mut state = self.lock();
             let begun = !std::mem::replace(&mut state.slating, true);

@@ -9,6 +9,7 @@ use gstmaskwatch::overlay::{Painter, Slate, clock_now};
 
 use super::feed::Feed;
 use crate::camera::{CameraState, StatusView};
+use crate::config::plan::Privacy;
 use crate::metrics::DisconnectReason;
 
 /// Time between two slates of one stream.
@@ -104,10 +105,11 @@ impl Easel {
 }
 
 /// What a slate says of a camera.
-pub(super) fn message(view: &StatusView) -> String {
+pub(super) fn message(view: &StatusView, privacy: Privacy) -> String {
     let since = view.last_frame.map(|time| format!(" since {}", time_of_day(time)));
     match (view.state, view.reason()) {
         (CameraState::Connecting, _) => "connecting".to_owned(),
+        (CameraState::Up, _) if privacy == Privacy::Statistics => "statistics only: no picture".to_owned(),
         (CameraState::Up, _) => format!("no signal{}", since.unwrap_or_default()),
         (CameraState::Down, reason) => {
             let why = reason.map(|reason| format!(" - {}", words(reason))).unwrap_or_default();

@@ -41,12 +41,21 @@ impl Rig {
 
     /// The same, counted with others.
     pub fn with_metrics(plan: CameraPlan, all: &Arc<Metrics>) -> Self {
+        Self::with_engine(plan, all, None)
+    }
+
+    /// The same, analysed by a registered engine.
+    pub fn with_engine(plan: CameraPlan, all: &Arc<Metrics>, engine: Option<&str>) -> Self {
         gst::init().unwrap();
         let all = Arc::clone(all);
         let metrics = all.camera(&plan.name);
-        let hub = Hub::new(&plan.name);
-        let context =
-            CameraContext { metrics: Arc::clone(&metrics), hub: Arc::clone(&hub), engine: None, listener: None };
+        let hub = Hub::new(&plan, &metrics);
+        let context = CameraContext {
+            metrics: Arc::clone(&metrics),
+            hub: Arc::clone(&hub),
+            engine: engine.map(str::to_owned),
+            listener: None,
+        };
         let camera = Supervisor::spawn(plan, context).unwrap();
         Self { camera, hub, metrics, all }
     }

@@ -11,6 +11,7 @@ pub mod app;
 pub mod clip;
 pub mod data;
 pub mod demo;
+pub mod faces;
 pub mod grab;
 pub mod http;
 pub mod metrics;

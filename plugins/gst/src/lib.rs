@@ -11,6 +11,7 @@ pub mod areas;
 mod draw;
 pub mod engines;
 mod frame;
+pub mod hide;
 pub mod infer;
 pub mod meta;
 pub mod overlay;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
     face::{ClassifiedFace, FaceView, MaskState},
+    geometry::Rect,
+    quality::FaceQuality,
     sight::Luma,
     track::Person,
     zone::{Areas, Direction, Place},
@@ -46,6 +48,10 @@ pub struct FrameReport {
     pub faces: Vec<FaceView>,
     /// The faces of this frame alone, as found.
     pub raw: Vec<ClassifiedFace>,
+    /// Boxes of everything that may be a face, to be hidden: those of at least `hide-score`. `None`: not asked for.
+    pub hide: Option<Vec<Rect>>,
+    /// Size, light and sharpness of the faces, best detections first, at most sixteen.
+    pub quality: Vec<FaceQuality>,
 }
 
 /// One person, told once.
@@ -217,6 +223,8 @@ mod tests {
             luma: Some(Luma { mean: 100.0, contrast: 40.0 }),
             faces: Vec::new(),
             raw: Vec::new(),
+            hide: Some(vec![Rect::FULL]),
+            quality: vec![FaceQuality::default()],
         }));
         let person = Person {
             track: 4,

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use maskwatch_vision::statistics::StatisticsConfig;
 use maskwatch_vision::zone::Areas;
 
-use super::{Check, Login, zones};
-use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Transport};
+use super::{Check, Login, privacy, zones};
+use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Privacy, Transport};
 use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
 use crate::config::secret::CameraUrl;
 use crate::config::tree::Step;
@@ -17,7 +18,7 @@ const MOST_LABELS: usize = 16;
 const LONGEST_LABEL: usize = 128;
 
 /// All cameras that have what a camera needs.
-pub(super) fn all(check: &mut Check, raw: &RawConfig) -> Vec<CameraPlan> {
+pub(super) fn all(check: &mut Check, raw: &RawConfig, statistics: StatisticsConfig) -> Vec<CameraPlan> {
     let defaults = &raw.defaults;
     let defaults_at = [Step::from("defaults")];
     for (key, written) in [("name", defaults.name.is_some()), ("url", defaults.url.is_some())] {
@@ -47,10 +48,13 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig) -> Vec<CameraPlan> {
             let url = url(check, &at, camera);
             let own = camera.zones.as_ref().map(|zones| zones::areas(check, &under(&at, "zones"), zones));
             let areas = own.unwrap_or_else(|| shared_areas.clone());
-            Some(CameraPlan {
+            let plan = CameraPlan {
                 areas: with_height(areas, camera, defaults),
+                statistics,
                 ..merge(name?, url?, login, camera, defaults)
-            })
+            };
+            privacy::camera(check, &at, &plan);
+            Some(plan)
         })
         .collect()
 }
@@ -129,11 +133,6 @@ fn keys(check: &mut Check, at: &[Step], raw: &RawCamera) -> Option<Credentials> 
     if let Some(score) = raw.min_score {
         check.range(&under(at, "min_score"), score, (0.0, 1.0), "0 to 1");
     }
-    if let Some(privacy @ (RawPrivacy::Blur | RawPrivacy::Statistics)) = raw.privacy {
-        let name = if privacy == RawPrivacy::Blur { "blur" } else { "statistics" };
-        let hint = "faces would be shown: only `off` can be had";
-        check.problem(&under(at, "privacy"), format!("`{name}` is not available in this version"), hint);
-    }
     if let Some(pixels) = raw.min_face_px {
         check.range(&under(at, "min_face_px"), pixels, (0, 1000), "0 to 1000; 0: all faces");
     }
@@ -197,6 +196,11 @@ fn merge(
         analyze_fps: own.analyze_fps.or(shared.analyze_fps).unwrap_or(usual.analyze_fps),
         weight: own.weight.or(shared.weight).unwrap_or(usual.weight),
         min_score: own.min_score.or(shared.min_score).map(|score| score as f32),
+        privacy: own.privacy.or(shared.privacy).map_or(usual.privacy, |privacy| match privacy {
+            RawPrivacy::Off => Privacy::Off,
+            RawPrivacy::Blur => Privacy::Blur,
+            RawPrivacy::Statistics => Privacy::Statistics,
+        }),
         labels,
         output: OutputPlan {
             bitrate_kbps: own.output.bitrate_kbps.or(shared.output.bitrate_kbps).unwrap_or(usual.output.bitrate_kbps),

@@ -52,6 +52,7 @@ const JOBS_PER_BATCH: usize = 1;
 pub struct Engine {
     shared: Arc<Shared>,
     models: Vec<ModelInfo>,
+    score_threshold: f32,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -94,6 +95,11 @@ impl Engine {
     /// The models in use: the detector, then the classifier where there is one.
     pub fn models(&self) -> &[ModelInfo] {
         &self.models
+    }
+
+    /// The detector's own least face score: where [`Camera::submit`] is given none.
+    pub fn score_threshold(&self) -> f32 {
+        self.score_threshold
     }
 
     /// Makes a place for a camera. `weight`: its share when more pictures wait than a batch holds, against the other
@@ -144,7 +150,8 @@ impl Parts {
         let mut models = vec![detector_network.info().clone()];
         models.extend(classifier.iter().map(|(network, _)| network.info().clone()));
         // From here on a failure drops the engine, which stops what has been started.
-        let mut engine = Engine { shared, models, threads: Vec::new() };
+        let score_threshold = detector.spec.decode.score_threshold;
+        let mut engine = Engine { shared, models, score_threshold, threads: Vec::new() };
         let mut next = Next::Finish;
         let mut classify = None;
         if let Some((network, model)) = classifier {

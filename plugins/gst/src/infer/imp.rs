@@ -16,6 +16,7 @@ use maskwatch_vision::sight::Luma;
 
 use super::{
     sampler::Sampler,
+    scores::Scores,
     session::{FrameFacts, Mode, Session, Verdict},
     settings::{self, Settings},
     subject::Picture,
@@ -35,7 +36,7 @@ struct Running {
     camera: Arc<Camera>,
     /// A camera does not keep its engine alive.
     engine: Arc<Engine>,
-    min_score: Option<f32>,
+    scores: Scores,
     sampler: Sampler,
     info: Option<gst_video::VideoInfo>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
@@ -141,11 +142,13 @@ impl BaseTransformImpl for MaskInfer {
         let (camera, interval) = (name.clone(), sampler.interval());
         let mode = Mode { camera, track: settings.track, sync: settings.sync, interval, areas };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
+        let face = settings.min_score().unwrap_or(engine.score_threshold());
+        let scores = Scores::new(face, settings.hide_score());
         let running = Running {
             session: Session::new(&self.obj(), mode),
             camera: Arc::new(engine.attach(&name, settings.weight)),
             engine,
-            min_score: settings.min_score(),
+            scores,
             sampler,
             info: None,
             segment: None,
@@ -243,7 +246,7 @@ impl BaseTransformImpl for MaskInfer {
 struct Turn {
     session: Arc<Session>,
     camera: Arc<Camera>,
-    min_score: Option<f32>,
+    scores: Scores,
     info: gst_video::VideoInfo,
     facts: FrameFacts,
     due: bool,
@@ -278,7 +281,7 @@ impl MaskInfer {
             luma: None,
         };
         let (session, camera) = (running.session.clone(), running.camera.clone());
-        Ok(Turn { session, camera, min_score: running.min_score, info, facts, due })
+        Ok(Turn { session, camera, scores: running.scores, info, facts, due })
     }
 
     /// Hands the picture to the engine; in sync mode waits for its faces and puts them on the buffer.
@@ -293,7 +296,8 @@ impl MaskInfer {
             return Err(gst::FlowError::Error);
         };
         let facts = FrameFacts { generation, luma: Luma::of(&view(&frame)), ..turn.facts };
-        turn.camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.min_score);
+        let scores = turn.scores;
+        turn.camera.submit(Box::new(Picture::new(frame, facts, scores, ticket)), Some(scores.least()));
         if !turn.session.mode().sync {
             return Ok(());
         }

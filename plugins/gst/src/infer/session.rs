@@ -14,7 +14,7 @@ use maskwatch_vision::{
     zone::Areas,
 };
 
-use super::MaskInfer;
+use super::{MaskInfer, scores::Looked};
 use crate::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport, Visited, to_message};
 
 /// Pictures of one camera that may be in the engine at once: one detected, one classified, one waiting.
@@ -158,7 +158,7 @@ impl Session {
     }
 
     /// Takes a result in and reports it.
-    pub(super) fn done(&self, frame: &FrameFacts, links: &[Link], raw: Vec<ClassifiedFace>) {
+    pub(super) fn done(&self, frame: &FrameFacts, links: &[Link], raw: Vec<ClassifiedFace>, looked: Looked) {
         let mut state = self.lock();
         if state.generation != frame.generation {
             drop(state);
@@ -182,6 +182,8 @@ impl Session {
             luma: frame.luma,
             faces,
             raw,
+            hide: looked.hide,
+            quality: looked.quality,
         }));
         self.post_news(news);
     }

@@ -16,6 +16,7 @@ pub(super) struct Settings {
     pub(super) track: bool,
     pub(super) weight: u32,
     min_score: f32,
+    hide_score: f32,
     areas: String,
     models_dir: String,
     detector: String,
@@ -37,6 +38,7 @@ impl Default for Settings {
             track: true,
             weight: 1,
             min_score: -1.0,
+            hide_score: -1.0,
             areas: String::new(),
             models_dir: options.models_dir.to_string_lossy().into_owned(),
             detector: options.detector,
@@ -53,6 +55,11 @@ impl Settings {
     /// The least detection score, where the user sets one.
     pub(super) fn min_score(&self) -> Option<f32> {
         (self.min_score >= 0.0).then_some(self.min_score)
+    }
+
+    /// The least score of what may be a face and is to be hidden, where the user asks for such.
+    pub(super) fn hide_score(&self) -> Option<f32> {
+        (self.hide_score >= 0.0).then_some(self.hide_score)
     }
 
     /// The areas.
@@ -93,6 +100,7 @@ impl Settings {
             "track" => self.track = value.get().unwrap_or(self.track),
             "weight" => self.weight = value.get().unwrap_or(self.weight),
             "min-score" => self.min_score = value.get().unwrap_or(self.min_score),
+            "hide-score" => self.hide_score = value.get().unwrap_or(self.hide_score),
             "areas" => self.areas = text(),
             "models-dir" => self.models_dir = text(),
             "detector" => self.detector = text(),
@@ -116,6 +124,7 @@ impl Settings {
             "track" => self.track.to_value(),
             "weight" => self.weight.to_value(),
             "min-score" => self.min_score.to_value(),
+            "hide-score" => self.hide_score.to_value(),
             "areas" => self.areas.to_value(),
             "models-dir" => self.models_dir.to_value(),
             "detector" => self.detector.to_value(),
@@ -135,6 +144,17 @@ fn string(name: &str, nick: &str, blurb: &str, default: &str) -> glib::ParamSpec
 
 fn boolean(name: &str, nick: &str, blurb: &str, default: bool) -> glib::ParamSpec {
     glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).default_value(default).mutable_ready().build()
+}
+
+fn score(name: &str, nick: &str, blurb: &str, default: f32) -> glib::ParamSpec {
+    glib::ParamSpecFloat::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .minimum(-1.0)
+        .maximum(1.0)
+        .default_value(default)
+        .mutable_ready()
+        .build()
 }
 
 fn number(name: &str, nick: &str, blurb: &str, (least, most): (u32, u32), default: u32) -> glib::ParamSpec {
@@ -171,14 +191,13 @@ pub(super) fn properties() -> Vec<glib::ParamSpec> {
             (1, 100),
             default.weight,
         ),
-        glib::ParamSpecFloat::builder("min-score")
-            .nick("Least score")
-            .blurb("Least detection score; below 0: the model's own")
-            .minimum(-1.0)
-            .maximum(1.0)
-            .default_value(default.min_score)
-            .mutable_ready()
-            .build(),
+        score("min-score", "Least score", "Least detection score; below 0: the model's own", default.min_score),
+        score(
+            "hide-score",
+            "Least score to hide",
+            "Reports name boxes of at least this score, to be hidden; below 0: none",
+            default.hide_score,
+        ),
         string("areas", "Areas", "Zones, lines and ignore masks as JSON; empty: none", &default.areas),
     ];
     specs.extend(engine_properties(&default));

@@ -4,21 +4,25 @@ use gst_video::{VideoFrame, video_frame::Readable};
 use maskwatch_engine::{Outcome, Subject};
 use maskwatch_vision::{face::Detection, frame::FrameView, track::Link};
 
-use super::session::{FrameFacts, Ticket};
+use super::{
+    scores::{Looked, Scores},
+    session::{FrameFacts, Ticket},
+};
 use crate::frame::view;
 
 /// Holds the mapped buffer until the result is there.
 pub(super) struct Picture {
     frame: VideoFrame<Readable>,
     facts: FrameFacts,
+    scores: Scores,
     links: Option<Vec<Link>>,
     /// Last: who waits for it may count on the buffer being released.
     ticket: Ticket,
 }
 
 impl Picture {
-    pub(super) fn new(frame: VideoFrame<Readable>, facts: FrameFacts, ticket: Ticket) -> Self {
-        Self { frame, facts, links: None, ticket }
+    pub(super) fn new(frame: VideoFrame<Readable>, facts: FrameFacts, scores: Scores, ticket: Ticket) -> Self {
+        Self { frame, facts, scores, links: None, ticket }
     }
 }
 
@@ -29,7 +33,8 @@ impl Subject for Picture {
 
     fn select(&mut self, found: &[Detection]) -> Vec<usize> {
         let session = self.ticket.session();
-        self.links = session.associate(&self.facts, found);
+        let faces = found.get(..self.scores.faces(found)).unwrap_or(found);
+        self.links = session.associate(&self.facts, faces);
         // In sync mode every face found gets its own state; in live use the tracker saves what is known already.
         let all = session.mode().sync;
         let wanted = |(index, link): (usize, &Link)| (all || link.classify).then_some(index);
@@ -37,15 +42,17 @@ impl Subject for Picture {
     }
 
     fn finish(self: Box<Self>, outcome: Outcome) {
-        let Self { frame, facts, links, ticket } = *self;
+        let Self { frame, facts, scores, links, ticket } = *self;
+        let looked = Looked::at(&outcome, &view(&frame), &scores);
         drop(frame);
         let session = ticket.session();
         match outcome {
-            Outcome::Done(raw) => {
+            Outcome::Done(mut raw) => {
+                scores.keep_faces(&mut raw);
                 // An engine need not ask about a picture without faces; the tracker must hear of it all the same.
                 let found = || raw.iter().map(|face| face.detection).collect::<Vec<_>>();
                 let links = links.or_else(|| session.associate(&facts, &found())).unwrap_or_default();
-                session.done(&facts, &links, raw);
+                session.done(&facts, &links, raw, looked);
             }
             Outcome::Dropped(reason) => session.given_up(&facts, reason.as_str()),
             Outcome::Failed(error) => session.failed(&facts, error),

@@ -1,0 +1,178 @@
+//! What the analyses saw, and what follows for the pictures between them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Cover, PrivacyConfig, Unknown};
+use crate::geometry::Rect;
+
+/// Boxes whose heights differ by more than this factor are not of one face.
+const SIZE_RATIO: f32 = 2.0;
+/// Looks that are kept at most, beyond what time allows: a bound for nonsense times.
+const MOST: usize = 256;
+
+/// One analysis.
+#[derive(Clone, Debug)]
+struct Look {
+    time: Duration,
+    faces: Vec<Rect>,
+    /// Faces of earlier looks that have not been found again since, and when they were seen last.
+    lost: Vec<(Rect, Duration)>,
+}
+
+/// The latest analyses of one camera, in the order of their pictures.
+#[derive(Clone, Debug)]
+pub struct Looks {
+    config: PrivacyConfig,
+    looks: VecDeque<Look>,
+}
+
+impl Looks {
+    /// Nothing seen yet.
+    pub fn new(config: PrivacyConfig) -> Self {
+        Self { config, looks: VecDeque::new() }
+    }
+
+    /// The analysis of the picture at `time` found these faces. Analyses may come out of order. Boxes that are not
+    /// finite hide everything.
+    pub fn add(&mut self, time: Duration, faces: &[Rect]) {
+        let sound = |r: &Rect| [r.x, r.y, r.w, r.h].iter().all(|value| value.is_finite());
+        let faces = faces.iter().map(|face| if sound(face) { *face } else { Rect::FULL }).collect();
+        let place = self.looks.partition_point(|look| look.time < time);
+        let look = Look { time, faces, lost: Vec::new() };
+        match self.looks.get_mut(place).filter(|there| there.time == time) {
+            Some(there) => *there = look,
+            None => self.looks.insert(place, look),
+        }
+        for index in place..self.looks.len() {
+            self.remember(index);
+        }
+        while self.looks.len() > MOST {
+            self.looks.pop_front();
+        }
+    }
+
+    /// Pictures before `time` are through: looks that only they need go.
+    pub fn forget_before(&mut self, time: Duration) {
+        while self.looks.get(1).is_some_and(|second| second.time <= time) {
+            self.looks.pop_front();
+        }
+    }
+
+    /// Nothing that was seen counts any more.
+    pub fn clear(&mut self) {
+        self.looks.clear();
+    }
+
+    /// What is to be hidden of the picture at `time`. `None`: the analysis after it is not known yet.
+    pub fn cover(&self, time: Duration) -> Option<Cover> {
+        let after = self.looks.partition_point(|look| look.time < time);
+        let next = self.looks.get(after)?;
+        if next.time == time {
+            return Some(Cover::Parts(self.between(next, next, time)));
+        }
+        let Some(before) = after.checked_sub(1).and_then(|index| self.looks.get(index)) else {
+            return Some(Cover::Whole(Unknown::First));
+        };
+        if next.time - before.time > self.config.max_gap {
+            return Some(Cover::Whole(Unknown::Gap));
+        }
+        Some(Cover::Parts(self.between(before, next, time)))
+    }
+
+    /// Whether a picture at or after `time` was analysed.
+    pub fn reaches(&self, time: Duration) -> bool {
+        self.looks.back().is_some_and(|look| look.time >= time)
+    }
+
+    /// Whether any picture was analysed at or before `time`.
+    pub fn any_before(&self, time: Duration) -> bool {
+        self.looks.front().is_some_and(|look| look.time <= time)
+    }
+
+    /// Takes over what the look before knew and this one did not find again.
+    fn remember(&mut self, index: usize) {
+        let Some(before) = index.checked_sub(1).and_then(|index| self.looks.get(index)) else {
+            return self.looks[index].lost.clear();
+        };
+        let seen = before.faces.iter().map(|face| (*face, before.time)).chain(before.lost.iter().copied());
+        let known: Vec<(Rect, Duration)> = seen.collect();
+        let look = &self.looks[index];
+        let boxes: Vec<Rect> = known.iter().map(|(face, _)| *face).collect();
+        let found = pairs(&boxes, &look.faces, self.reach(look.time - before.time));
+        let fresh = |seen: Duration| look.time.saturating_sub(seen) <= self.config.hold;
+        let lost = known.into_iter().zip(found).filter(|((_, seen), found)| found.is_none() && fresh(*seen));
+        self.looks[index].lost = lost.map(|(known, _)| known).collect();
+    }
+
+    /// Greatest distance of two boxes of one face, in sizes, seen so far apart in time.
+    fn reach(&self, apart: Duration) -> f32 {
+        self.config.margin + self.config.speed * apart.as_secs_f32()
+    }
+
+    /// Everything that may be a face at `time`, which lies between two looks or at both.
+    fn between(&self, before: &Look, after: &Look, time: Duration) -> Vec<Rect> {
+        let PrivacyConfig { margin, speed, stray, .. } = self.config;
+        let [since, until] = [time.saturating_sub(before.time), after.time.saturating_sub(time)];
+        let [since, until] = [since, until].map(|span| span.as_secs_f32());
+        let mut parts = Vec::new();
+        let found = pairs(&before.faces, &after.faces, self.reach(after.time - before.time));
+        let mut taken = vec![false; after.faces.len()];
+        for (face, found) in before.faces.iter().zip(&found) {
+            match found {
+                Some(index) => {
+                    taken[*index] = true;
+                    let both = hull(face, &after.faces[*index]);
+                    parts.push(grown(&both, margin + stray * since.min(until)));
+                }
+                None => parts.push(grown(face, margin + speed * since)),
+            }
+        }
+        let new = after.faces.iter().zip(&taken).filter(|(_, taken)| !**taken);
+        parts.extend(new.map(|(face, _)| grown(face, margin + speed * until)));
+        let age = |seen: Duration| time.saturating_sub(seen).as_secs_f32();
+        parts.extend(before.lost.iter().map(|(face, seen)| grown(face, margin + stray * age(*seen))));
+        parts.into_iter().map(|part| part.clip()).filter(|part| part.area() > 0.0).collect()
+    }
+}
+
+/// For each of `from` the box of `to` that is the same face, nearest first, each used once. `reach`: greatest distance
+/// of the centres in sizes of the first.
+fn pairs(from: &[Rect], to: &[Rect], reach: f32) -> Vec<Option<usize>> {
+    let mut candidates = Vec::new();
+    for (i, a) in from.iter().enumerate() {
+        for (j, b) in to.iter().enumerate() {
+            let distance = apart(a, b);
+            let ratio = a.h / b.h.max(f32::MIN_POSITIVE);
+            if distance <= reach && (1.0 / SIZE_RATIO..=SIZE_RATIO).contains(&ratio) {
+                candidates.push((distance, i, j));
+            }
+        }
+    }
+    candidates.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+    let mut answer = vec![None; from.len()];
+    let mut used = vec![false; to.len()];
+    for (_, i, j) in candidates {
+        if answer[i].is_none() && !used[j] {
+            (answer[i], used[j]) = (Some(j), true);
+        }
+    }
+    answer
+}
+
+/// Distance of two boxes' centres in sizes of the first box.
+fn apart(a: &Rect, b: &Rect) -> f32 {
+    let ((ax, ay), (bx, by)) = (a.center(), b.center());
+    ((bx - ax) / a.w.max(f32::MIN_POSITIVE)).hypot((by - ay) / a.h.max(f32::MIN_POSITIVE))
+}
+
+/// The least box around both.
+fn hull(a: &Rect, b: &Rect) -> Rect {
+    Rect::from_corners(a.x.min(b.x), a.y.min(b.y), a.right().max(b.right()), a.bottom().max(b.bottom()))
+}
+
+/// A box with `by` of its own width and height more on every side.
+fn grown(face: &Rect, by: f32) -> Rect {
+    let (dx, dy) = (face.w * by, face.h * by);
+    Rect::new(face.x - dx, face.y - dy, face.w + 2.0 * dx, face.h + 2.0 * dy)
+}

@@ -1,0 +1,302 @@
+//! A camera's decoded pictures handed on: to encoders, to the mosaic, to snapshots.
+//!
+//! The camera's streaming thread calls [`Inlet::publish`] once per frame. Without a privacy mode that costs a reference
+//! count per subscriber; no pixel is copied or converted, and nothing blocks: subscribers drop what they cannot take.
+//! Subscribers are called with no lock held.
+//!
+//! This is the one place through which pictures leave a camera, and where its privacy mode is kept: with `blur` pictures
+//! wait until their faces are known, and are handed on with faces hidden; with `statistics` none is handed on or kept.
+//! What comes out is a [`Shown`], which nothing else can make.
+
+mod shown;
+mod veil;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use maskwatch_vision::geometry::Rect;
+use maskwatch_vision::privacy::Cover;
+
+use crate::config::plan::{CameraPlan, Privacy};
+use crate::metrics::{CameraMetrics, FrameDrop};
+use shown::Raw;
+pub use shown::Shown;
+use veil::Veil;
+
+/// Called with every picture, on the camera's streaming thread or its supervisor's. Must not block.
+pub type Subscriber = Arc<dyn Fn(&Shown) + Send + Sync>;
+
+/// Width and height of a picture as it is shown (square pixels), and frames per second as announced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames per second; `None`: not announced.
+    pub fps: Option<gst::Fraction>,
+}
+
+/// The latest picture.
+#[derive(Clone)]
+enum Latest {
+    Shown(Shown),
+    /// Nobody watched when it was due: it is hidden when somebody asks.
+    Hideable(Raw, Cover),
+}
+
+/// The meeting point of one camera's pictures and those who want them.
+pub struct Hub {
+    camera: String,
+    privacy: Privacy,
+    since: SystemTime,
+    /// With [`Privacy::Blur`].
+    veil: Option<Veil>,
+    metrics: Arc<CameraMetrics>,
+    latest: Mutex<Option<Latest>>,
+    caps: Mutex<Option<gst::Caps>>,
+    shape: Mutex<Option<Shape>>,
+    caption: Mutex<Arc<str>>,
+    subscribers: Mutex<Arc<Vec<(u64, Subscriber)>>>,
+    next_id: AtomicU64,
+    published: AtomicU64,
+    /// Number of the connection whose pictures are wanted.
+    connection: AtomicU64,
+}
+
+/// Where one connection's pictures go in. Once the hub has been cleared it leads nowhere: a pipeline that is stuck in its
+/// end cannot mix its pictures with those of its successor.
+pub struct Inlet {
+    hub: Arc<Hub>,
+    connection: u64,
+}
+
+impl Inlet {
+    /// Hands a decoded frame, with its segment, to all subscribers, and keeps it as the latest: all as far as the
+    /// camera's privacy mode allows.
+    pub fn publish(&self, sample: gst::Sample) {
+        if self.hub.connection.load(Ordering::Acquire) == self.connection {
+            self.hub.publish(self.connection, sample);
+        }
+    }
+}
+
+impl Hub {
+    /// A hub without pictures and subscribers.
+    pub fn new(plan: &CameraPlan, metrics: &Arc<CameraMetrics>) -> Arc<Self> {
+        Arc::new(Self {
+            camera: plan.name.clone(),
+            privacy: plan.privacy,
+            since: SystemTime::now(),
+            veil: (plan.privacy == Privacy::Blur).then(|| Veil::new(plan.analyze_fps)),
+            metrics: Arc::clone(metrics),
+            latest: Mutex::default(),
+            caps: Mutex::default(),
+            shape: Mutex::default(),
+            caption: Mutex::new(Arc::from("")),
+            subscribers: Mutex::default(),
+            next_id: AtomicU64::new(0),
+            published: AtomicU64::new(0),
+            connection: AtomicU64::new(0),
+        })
+    }
+
+    /// The camera's name.
+    pub fn camera(&self) -> &str {
+        &self.camera
+    }
+
+    /// What may leave of the camera's pictures.
+    pub fn privacy(&self) -> Privacy {
+        self.privacy
+    }
+
+    /// Since when that is so.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// A new connection begins; inlets of earlier ones are dead.
+    pub fn open(self: &Arc<Self>) -> Inlet {
+        Inlet { hub: Arc::clone(self), connection: self.next_connection() }
+    }
+
+    fn publish(&self, connection: u64, sample: gst::Sample) {
+        self.note_shape(&sample);
+        self.published.fetch_add(1, Ordering::Relaxed);
+        match (self.privacy, &self.veil) {
+            (Privacy::Off, _) => self.hand_out(Shown::plain(sample)),
+            (Privacy::Blur, Some(veil)) => {
+                veil.push(connection, Raw::new(sample));
+                self.let_out();
+            }
+            (Privacy::Blur, None) | (Privacy::Statistics, _) => {}
+        }
+    }
+
+    /// The picture at running time `time` has been analysed: these boxes may be faces.
+    pub fn analyzed(&self, time: Duration, faces: &[Rect]) {
+        if let Some(veil) = &self.veil {
+            veil.look(time, faces);
+        }
+    }
+
+    /// Lets out what has waited long enough; for cameras whose next picture is far.
+    pub fn tick(&self) {
+        self.let_out();
+    }
+
+    fn let_out(&self) {
+        if let Some(veil) = &self.veil {
+            veil.let_out(|raw, cover| self.show(raw, cover));
+        }
+    }
+
+    /// A picture of a camera with hidden faces is due. While nobody watches, no pixel is touched.
+    fn show(&self, raw: Raw, cover: Cover) {
+        if let Cover::Whole(reason) = cover {
+            self.metrics.frame_hidden(reason);
+        }
+        if self.subscribers() == 0 {
+            drop(lock(&self.latest).replace(Latest::Hideable(raw, cover)));
+            return;
+        }
+        if let Some(shown) = self.hide(&raw, &cover) {
+            self.hand_out(shown);
+        }
+    }
+
+    /// `None`, with a word in the log, where that fails: then the picture is not shown.
+    fn hide(&self, raw: &Raw, cover: &Cover) -> Option<Shown> {
+        match Shown::hidden(raw, cover) {
+            Ok(shown) => Some(shown),
+            Err(error) => {
+                self.metrics.frame_dropped(FrameDrop::Failed);
+                tracing::error!(camera = self.camera, %error, "a picture is not shown");
+                None
+            }
+        }
+    }
+
+    fn hand_out(&self, shown: Shown) {
+        drop(lock(&self.latest).replace(Latest::Shown(shown.clone())));
+        let subscribers = Arc::clone(&lock(&self.subscribers));
+        for (_, subscriber) in subscribers.iter() {
+            subscriber(&shown);
+        }
+    }
+
+    /// The caps object is the same from frame to frame: the comparison is one of pointers, nearly always.
+    fn note_shape(&self, sample: &gst::Sample) {
+        let Some(caps) = sample.caps_owned() else { return };
+        if lock(&self.caps).replace(caps.clone()).is_some_and(|before| before == caps) {
+            return;
+        }
+        if let Some(shape) = shape_of(sample) {
+            *lock(&self.shape) = Some(shape);
+        }
+    }
+
+    /// The latest picture of the running connection. With [`Privacy::Blur`] that may be the moment in which faces are
+    /// hidden: some milliseconds, not for a thread that serves many.
+    pub fn latest(&self) -> Option<Shown> {
+        let latest = lock(&self.latest).clone()?;
+        match latest {
+            Latest::Shown(shown) => Some(shown),
+            Latest::Hideable(raw, cover) => self.hide(&raw, &cover),
+        }
+    }
+
+    /// Shape of the latest frame, also of a connection that has ended.
+    pub fn shape(&self) -> Option<Shape> {
+        *lock(&self.shape)
+    }
+
+    /// The connection ended: its last frame is no picture of now, and its memory goes back.
+    /// What waits is not shown any more, and what still comes from it is not taken.
+    pub fn clear(&self) {
+        self.next_connection();
+    }
+
+    fn next_connection(&self) -> u64 {
+        let connection = self.connection.fetch_add(1, Ordering::AcqRel) + 1;
+        if let Some(veil) = &self.veil {
+            veil.restart(connection);
+        }
+        let latest = lock(&self.latest).take();
+        drop(latest);
+        connection
+    }
+
+    /// Frames published so far, whatever was shown of them.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// A line of text for the overlay, such as the compliance so far.
+    pub fn set_caption(&self, text: &str) {
+        let mut caption = lock(&self.caption);
+        if **caption != *text {
+            *caption = Arc::from(text);
+        }
+    }
+
+    /// The overlay's line of text; the same pointer while it has not changed.
+    pub fn caption(&self) -> Arc<str> {
+        Arc::clone(&lock(&self.caption))
+    }
+
+    /// Calls `subscriber` with every frame until the returned value is dropped; one call that already runs may still
+    /// end after that.
+    pub fn subscribe(self: &Arc<Self>, subscriber: Subscriber) -> Subscription {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut subscribers = lock(&self.subscribers);
+        let mut list = subscribers.as_ref().clone();
+        list.push((id, subscriber));
+        *subscribers = Arc::new(list);
+        Subscription { hub: Arc::downgrade(self), id }
+    }
+
+    /// How many want frames now.
+    pub fn subscribers(&self) -> usize {
+        lock(&self.subscribers).len()
+    }
+}
+
+/// The end of a subscription is its drop.
+pub struct Subscription {
+    hub: Weak<Hub>,
+    id: u64,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let Some(hub) = self.hub.upgrade() else { return };
+        let before = {
+            let mut subscribers = lock(&hub.subscribers);
+            let list = subscribers.iter().filter(|(id, _)| *id != self.id).cloned().collect();
+            std::mem::replace(&mut *subscribers, Arc::new(list))
+        };
+        // The subscriber may own much: it ends here, with no lock held.
+        drop(before);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The shape that a sample's caps tell, pixels made square.
+fn shape_of(sample: &gst::Sample) -> Option<Shape> {
+    let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
+    let par = info.par();
+    let square = par.numer() > 0 && par.denom() > 0;
+    let factor = if square { f64::from(par.numer()) / f64::from(par.denom()) } else { 1.0 };
+    let width = (f64::from(info.width()) * factor).round() as u32;
+    let fps = Some(info.fps()).filter(|fps| fps.numer() > 0 && fps.denom() > 0);
+    Some(Shape { width: width.max(1), height: info.height().max(1), fps })
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -68,7 +69,10 @@ def quantise(data: Path, folder: Path, target: Path, count: int = 128) -> Path:
     file = f"{target.name}.onnx"
     with tempfile.TemporaryDirectory() as scratch:
         plain, prepared = Path(scratch) / "plain.onnx", Path(scratch) / "prepared.onnx"
-        onnx_tools.save(onnx_tools.load_fp32(spec.model_path), plain)
+        full = onnx_tools.load_fp32(spec.model_path)
+        if full.opset_import[0].version < 13:  # scales per channel came with 13
+            full = onnx.version_converter.convert_version(full, 17)
+        onnx_tools.save(full, plain)
         quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         model = onnx.load(str(prepared))
         name_nodes(model)

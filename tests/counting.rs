@@ -36,27 +36,29 @@ fn there_are_enough_people_in_enough_clips() {
 }
 
 #[test]
-fn the_tracker_alone_counts_within_five_percent() {
+fn the_tracker_alone_counts_within_five_percent_from_five_frames_per_second() {
     let Some(clips) = val_clips() else { return };
-    for fps in [1, 5] {
+    // At one per second who is new and who has moved on is not always to be told apart.
+    for (fps, off, ratio_off, switches) in [(1, 0.1, 2.0, 0.1), (5, 0.05, 2.0, 0.001)] {
         let mut all = score::Score::default();
         for clip in &clips {
             all += score::score(clip, fps, &play::tracker_only(clip, fps));
         }
-        assert!(all.count_error().abs() <= 0.05, "at {fps} per second: {all:?}");
-        assert!(all.ratio_error().unwrap().abs() <= 2.0, "at {fps} per second: {all:?}");
-        assert!(all.tracking.switches * 50 <= all.truth.total(), "at {fps} per second: {all:?}");
+        assert!(all.count_error().abs() <= off, "at {fps} per second: {all:?}");
+        assert!(all.ratio_error().unwrap().abs() <= ratio_off, "at {fps} per second: {all:?}");
+        let per_box = all.tracking.switches as f64 / all.tracking.truth as f64;
+        assert!(per_box <= switches, "at {fps} per second: {all:?}");
     }
 }
 
 #[test]
 fn people_are_counted_in_a_clip_of_photos() {
     let Some(clips) = val_clips() else { return };
-    let clip = clips.iter().find(|clip| clip.name == "strip").unwrap();
+    let clip = clips.iter().find(|clip| clip.name == "opposite").unwrap();
     engine("counting-photos");
     let score = score::score(clip, 5, &play::end_to_end(clip, 5, "counting-photos"));
     gstmaskwatch::engines::unregister("counting-photos");
-    assert!(score.count_error().abs() <= 0.2, "{score:?}");
+    assert!(score.count_error().abs() <= 0.1, "{score:?}");
     // What counting boxes would make of it.
     assert!(score.boxes.total() > 5 * score.truth.total(), "{score:?}");
 }

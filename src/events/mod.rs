@@ -34,7 +34,7 @@ use self::policy::{Policy, Watched};
 use self::sinks::Senders;
 use self::spool::Spool;
 use crate::camera::Listener;
-use crate::config::plan::{CameraPlan, EventsPlan};
+use crate::config::plan::{CameraPlan, EventsPlan, Privacy};
 use crate::metrics::{Metrics, SinkMetrics};
 
 /// Events at work.
@@ -84,7 +84,8 @@ impl Events {
 
     /// Events of this camera are wanted from now on; called again when its plan has changed.
     pub fn watch(&self, camera: &CameraPlan) {
-        let watched = Watched { labels: camera.labels.clone(), people: true };
+        let people = camera.privacy != Privacy::Statistics;
+        let watched = Watched { labels: camera.labels.clone(), people };
         self.inbox.put(Happening::Watch { camera: camera.name.clone(), watched });
     }
 

@@ -1,7 +1,7 @@
 """Compares the tool's own tracking figures with those of motmetrics.
 
 ``python tests/counting/motmetrics_check.py FOLDER`` reads what ``cargo run --example counting -- --out FOLDER`` wrote and
-prints MOTA, IDF1 and switches of every pair of files, as the table of the tool does.
+prints MOTA, IDF1 and switches of every pair of files, as the table of the tool does. It needs ``pip install motmetrics "numpy<2" "pandas<3"``.
 """
 
 from __future__ import annotations

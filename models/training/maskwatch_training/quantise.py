@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -40,6 +41,12 @@ class Pictures(CalibrationDataReader):
         return None if tensor is None else {self._name: tensor[None]}
 
 
+def name_nodes(model: onnx.ModelProto) -> None:
+    """Names nodes without a name: layers are left out by name, and one without would stand for all of these."""
+    for number, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{number}"
+
+
 def last_layers(model: onnx.ModelProto) -> list[str]:
     """Convolutions and products that give the outputs: they stay in float, where a rounding costs the most."""
     producers = {name: node for node in model.graph.node for name in node.output}
@@ -62,12 +69,18 @@ def quantise(data: Path, folder: Path, target: Path, count: int = 128) -> Path:
     file = f"{target.name}.onnx"
     with tempfile.TemporaryDirectory() as scratch:
         plain, prepared = Path(scratch) / "plain.onnx", Path(scratch) / "prepared.onnx"
-        onnx_tools.save(onnx_tools.load_fp32(spec.model_path), plain)
+        full = onnx_tools.load_fp32(spec.model_path)
+        if full.opset_import[0].version < 13:  # scales per channel came with 13
+            full = onnx.version_converter.convert_version(full, 17)
+        onnx_tools.save(full, plain)
         quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+        model = onnx.load(str(prepared))
+        name_nodes(model)
+        onnx.save(model, str(prepared))
         quantize_static(
             str(prepared), str(target / file), Pictures(data, spec, count), quant_format=QuantFormat.QDQ,
             per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=last_layers(onnx.load(str(prepared))),
+            calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=last_layers(model),
         )
     return _describe(spec, target, "int8")
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
@@ -43,3 +44,14 @@ def test_fp16_sibling_keeps_float_tensors_and_drops_what_is_not_true_of_it(tmp_p
     half, full = outputs(spec.model_path), outputs(folder / "small.onnx")
     assert half.dtype == np.float32
     assert 0 < np.abs(half - full).max() < 0.01
+
+
+def test_layers_without_a_name_are_told_apart() -> None:
+    """Only the last layer is left out of quantisation, also where no node had a name."""
+    node = onnx.helper.make_node
+    nodes = [node("Conv", ["x", "w"], ["a"]), node("Relu", ["a"], ["b"]), node("Conv", ["b", "w"], ["y"])]
+    value = onnx.helper.make_tensor_value_info
+    ends = [value(name, onnx.TensorProto.FLOAT, ["N", 1, 4, 4]) for name in ("x", "y")]
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:]))
+    quantise.name_nodes(model)
+    assert quantise.last_layers(model) == [model.graph.node[2].name] != [model.graph.node[0].name]

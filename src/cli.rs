@@ -215,7 +215,7 @@ pub struct EvalDetectionArgs {
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
     /// Faces under this score are not looked at; low, so that the curve of precision over recall is whole
-    #[arg(long, value_name = "S", value_parser = score, default_value_t = 0.02)]
+    #[arg(long, value_name = "S", value_parser = score, default_value_t = 0.005)]
     pub min_score: f32,
     /// Score at which precision, recall and F1 are told [default: the detector's own threshold]
     #[arg(long, value_name = "S", value_parser = score)]

@@ -89,15 +89,14 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def publish_detector(args: argparse.Namespace) -> None:
-    """Exports a trained detector into a model folder."""
+    """Calibrates a trained detector's scores on ``val`` and exports it into a model folder."""
     from . import publish, run_log
 
     folder = MODELS / args.name
     weights = args.weights or RUNS / "detector" / "best.pt"
-    parity = publish.detector_model(weights, folder, args.width, args.height, args.nms_iou, args.threshold)
+    _show(publish.detector_model(weights, folder, args.data, args.width, args.height, args.nms_iou, args.threshold))
     if (weights.parent / "log.jsonl").exists():
         run_log.draw(weights.parent, folder / "curves.png", folder.name)
-    print(f"{folder.name}: ONNX against PyTorch differs by at most {parity:.2e}")
 
 
 def publish_classifier(args: argparse.Namespace) -> None:
@@ -202,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     add(fetch)
     add(import_ultraface)
     add(import_res10)
-    training(add(train_detector, data=True), 16, 448, 7).add_argument("--device", default="cpu")
+    training(add(train_detector, data=True), 30, 448, 7).add_argument("--device", default="cpu")
     training(add(train_classifier, data=True), 12, 96, 11).add_argument("--margin", type=float, default=0.2)
     sub = add(train_report, data=True)
     sub.add_argument("--arch", default="mobilenetv2", help="mobilenetv2, resnet50, densenet121, inceptionv3 or all")
@@ -214,13 +213,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--runs", type=Path, default=RUNS / "report")
     sub.add_argument("--out", type=Path)
     sub.add_argument("--max-mb", type=float, default=12.0)
-    sub = add(publish_detector)
+    sub = add(publish_detector, data=True)
     sub.add_argument("name")
     sub.add_argument("--weights", type=Path)
     sub.add_argument("--width", type=int, default=640)
     sub.add_argument("--height", type=int, default=480)
     sub.add_argument("--nms-iou", type=float, default=0.45)
-    sub.add_argument("--threshold", type=float, default=0.4)
+    sub.add_argument("--threshold", type=float, default=0.5)
     sub = add(publish_classifier, data=True)
     sub.add_argument("name")
     sub.add_argument("--weights", type=Path)

@@ -110,7 +110,7 @@ def recall_by_height(photos: list[data_mod.Photo], found: list, threshold: float
     return {n: {"faces": len(v), "recall": round(float(np.mean(v)), 3) if v else 0.0} for n, v in hits.items()}
 
 
-def detect_all(photos: list[data_mod.Photo], detector: Detector, threshold: float = 0.02) -> list:
+def detect_all(photos: list[data_mod.Photo], detector: Detector, threshold: float = 0.005) -> list:
     """Faces of every photo, with a low threshold so that the precision-recall curve is whole."""
     return [detector.detect(open_picture(photo.path), threshold) for photo in photos]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import calibration, export, manifest, report, train_cls, train_ssd
+from . import calibrate_detector, calibration, coco, export, manifest, report, train_cls, train_ssd
 from .nets import backbones, mask_cls, ssd
 
 
@@ -50,12 +50,17 @@ def report_model(run: Path, folder: Path) -> float:
     return parity
 
 
-def detector_model(weights: Path, folder: Path, width: int, height: int, nms_iou: float, threshold: float) -> float:
-    """Our detector as a model folder at the given input size."""
+def detector_model(
+    weights: Path, folder: Path, data: Path, width: int, height: int, nms_iou: float, threshold: float
+) -> dict:
+    """Our detector as a model folder at the given input size, its face scores calibrated on ``val`` at this size."""
     net = ssd.MaskwatchSsd()
     net.load_state_dict(torch.load(weights, weights_only=True))
+    photos = coco.photos(data, "val")
+    shift = calibrate_detector.fit(photos, train_ssd.predict(net, photos, width, height, nms_iou))
+    calibrated = calibrate_detector.Calibrated(net, shift)
     file = f"{folder.name}.onnx"
-    parity = export.to_onnx(net, (3, height, width), ["scores", "boxes"], folder / file)
+    parity = export.to_onnx(calibrated, (3, height, width), ["scores", "boxes"], folder / file)
     manifest.save(folder, {
         "name": folder.name, "task": "detection", "file": file, "sha256": "", "precision": "fp32",
         "input": _input(train_ssd.input_spec(width, height)),
@@ -67,7 +72,7 @@ def detector_model(weights: Path, folder: Path, width: int, height: int, nms_iou
         },
         **_previous(folder),
     })
-    return parity
+    return {"score_shift": round(shift, 3), "parity_with_pytorch": parity}
 
 
 def classifier_model(

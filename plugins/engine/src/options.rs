@@ -32,8 +32,8 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             models_dir: PathBuf::from("models"),
-            detector: "ultraface-rfb-640".into(),
-            classifier: Some("mobilenetv2-mask".into()),
+            detector: "maskwatch-ssd-640".into(),
+            classifier: Some("maskwatch-cls".into()),
             provider: Provider::Auto,
             library: None,
             max_batch: 8,

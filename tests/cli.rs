@@ -89,20 +89,20 @@ fn bad_usage_is_2() {
 fn models_are_listed_and_verified() {
     let list = run(&["models"]);
     exits(&list, 0);
-    assert!(stdout(&list).contains("ultraface-rfb-640"), "{}", stdout(&list));
+    assert!(stdout(&list).contains("maskwatch-ssd-640"), "{}", stdout(&list));
     let verify = run(&["models", "verify"]);
     exits(&verify, 0);
 
     let folder = temp_dir();
-    let copy = folder.path().join("ultraface-rfb-640");
+    let copy = folder.path().join("maskwatch-ssd-640");
     fs::create_dir(&copy).unwrap();
-    for file in ["manifest.yaml", "ultraface-rfb-640.onnx"] {
-        fs::copy(root().join("models/ultraface-rfb-640").join(file), copy.join(file)).unwrap();
+    for file in ["manifest.yaml", "maskwatch-ssd-640.onnx"] {
+        fs::copy(root().join("models/maskwatch-ssd-640").join(file), copy.join(file)).unwrap();
     }
-    let mut bytes = fs::read(copy.join("ultraface-rfb-640.onnx")).unwrap();
+    let mut bytes = fs::read(copy.join("maskwatch-ssd-640.onnx")).unwrap();
     bytes[1000] ^= 1;
-    fs::write(copy.join("ultraface-rfb-640.onnx"), bytes).unwrap();
-    std::os::unix::fs::symlink(root().join("models/mobilenetv2-mask"), folder.path().join("mobilenetv2-mask")).unwrap();
+    fs::write(copy.join("maskwatch-ssd-640.onnx"), bytes).unwrap();
+    std::os::unix::fs::symlink(root().join("models/maskwatch-cls"), folder.path().join("maskwatch-cls")).unwrap();
     let folder = folder.path().to_str().unwrap();
     let altered = run(&["models", "verify", "--models-dir", folder]);
     exits(&altered, 1);

@@ -91,9 +91,11 @@ fn a_stream_is_encoded_only_while_it_is_watched() {
     let bench = Bench::start(&[(640, 360, 25), (320, 240, 10)], None);
     bench.wait_up();
     assert_eq!((bench.encoded("gate"), bench.encoded("yard")), (0.0, 0.0), "nobody watches");
-    for transport in ["tcp", "udp"] {
+    // UDP may lose the first packets while the client makes itself ready; then the next keyframe serves.
+    for (transport, first) in [("tcp", 1), ("udp", 30)] {
         let packets = grab::packets(&bench.server.url("gate"), transport, 50, soon());
-        assert!(packets.len() >= 45 && packets[0].key, "{transport}: {} packets", packets.len());
+        let keyframe = packets.iter().take(first).any(|packet| packet.key);
+        assert!(packets.len() >= 45 && keyframe, "{transport}: {} packets", packets.len());
         times_rise(&packets);
     }
     let seen = grab::probe(&bench.server.url("gate"), "tcp", soon());

@@ -24,8 +24,10 @@ pub use metrics::Scrape;
 pub use process::Process;
 pub use wait::{soon, wait_until};
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// The checkout.
 pub fn root() -> PathBuf {
@@ -44,9 +46,16 @@ pub fn temp_dir() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("maskwatch-test-").permissions(PermissionsExt::from_mode(0o777)).tempdir().unwrap()
 }
 
-/// A TCP port on the loopback interface that nobody listens on now.
+/// A TCP port on the loopback interface that nobody listens on now, and that was not given before: the system may name
+/// one again as soon as it is free.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 /// An even UDP port with its odd neighbour free as well, as RTP wants them.

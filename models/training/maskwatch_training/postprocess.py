@@ -40,6 +40,28 @@ def nms(boxes: np.ndarray, scores: np.ndarray, iou: float, limit: int) -> np.nda
     return np.asarray(keep, dtype=np.int64)
 
 
+def nms_with_vote(
+    boxes: np.ndarray, scores: np.ndarray, iou: float, limit: int, voting: dict
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices kept by greedy suppression, and each one's box as the score-weighted mean of all that it suppressed."""
+    order = np.argsort(-scores, kind="stable")
+    keep: list[int] = []
+    voted: list[np.ndarray] = []
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    while order.size and len(keep) < limit:
+        best = order[0]
+        overlap = iou_matrix(boxes[best : best + 1], boxes[order])[0]
+        shared = overlap * (area[best] + area[order]) / (1 + overlap)
+        within = shared > voting["inside"] * np.minimum(area[best], area[order])
+        same = (overlap > iou) | (within & (overlap > voting["iou"]))
+        same[0] = True
+        weights = scores[order[same]]
+        keep.append(int(best))
+        voted.append((boxes[order[same]] * weights[:, None]).sum(axis=0) / weights.sum())
+        order = order[~same]
+    return np.asarray(keep, dtype=np.int64), np.asarray(voted).reshape(-1, 4)
+
+
 def make_anchors(width: int, height: int, levels: list[dict]) -> np.ndarray:
     """Anchors [A, 4] as cx, cy, w, h in 0..1, in the manifest's order: level, row, column, boxes of one cell."""
     out = []
@@ -89,7 +111,9 @@ def faces(
     face_columns = [i for i, name in enumerate(classes) if name != "background"]
     columns = probs[:, face_columns]
     face = columns.sum(axis=1) if spec["activation"] == "softmax" else columns.max(axis=1)
-    candidates = np.nonzero(face >= (spec["score_threshold"] if threshold is None else threshold))[0]
+    threshold = spec["score_threshold"] if threshold is None else threshold
+    voting = spec.get("voting")
+    candidates = np.nonzero(face >= (min(threshold, voting["floor"]) if voting else threshold))[0]
     picked = np.asarray(boxes, dtype=np.float64)[candidates]
     if spec["box_format"] == "ssd":
         anchors = make_anchors(manifest.input.width, manifest.input.height, spec["anchors"]["levels"])
@@ -97,7 +121,13 @@ def faces(
     shared = np.minimum(picked[:, 2:], visible[2:]) - np.maximum(picked[:, :2], visible[:2])
     inside = (shared > 0).all(axis=1)
     picked, candidates = picked[inside], candidates[inside]
-    keep = nms(picked, face[candidates], spec["nms_iou"], spec["max_faces"])
+    if voting:
+        keep, merged = nms_with_vote(picked, face[candidates], spec["nms_iou"], spec["max_faces"], voting)
+        enough = face[candidates[keep]] >= threshold
+        keep, merged = keep[enough], merged[enough]
+    else:
+        keep = nms(picked, face[candidates], spec["nms_iou"], spec["max_faces"])
+        merged = picked[keep]
     chosen = candidates[keep]
     states = None
     if any(name in STATES for name in classes):
@@ -105,7 +135,7 @@ def faces(
             [probs[chosen, classes.index(s)] if s in classes else np.zeros(len(chosen)) for s in STATES], axis=1
         )
         states = states / np.maximum(states.sum(axis=1, keepdims=True), 1e-9)
-    return Faces(picked[keep], face[chosen], states)
+    return Faces(merged, face[chosen], states)
 
 
 def classifier_states(output: np.ndarray, manifest: Manifest) -> np.ndarray:

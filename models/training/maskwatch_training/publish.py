@@ -10,6 +10,8 @@ import torch
 from . import calibrate_detector, calibration, coco, export, manifest, report, train_cls, train_ssd
 from .nets import backbones, mask_cls, ssd
 
+VOTING = {"floor": 0.05, "inside": 0.9, "iou": 0.25}
+
 
 def _input(spec: manifest.InputSpec) -> dict:
     raw = {key: getattr(spec, key) for key in ("name", "width", "height", "layout", "color")}
@@ -68,7 +70,8 @@ def detector_model(
             "scores": "scores", "boxes": "boxes", "classes": list(ssd.CLASSES), "activation": "softmax",
             "box_format": "ssd", "variances": [ssd.CENTRE_VARIANCE, ssd.SIZE_VARIANCE],
             "anchors": {"levels": ssd.LEVELS},
-            "score_threshold": threshold, "nms_iou": nms_iou, "max_faces": 200,
+            "score_threshold": threshold, "nms_iou": nms_iou, "voting": VOTING,
+            "max_faces": 200,
         },
         **_previous(folder),
     })

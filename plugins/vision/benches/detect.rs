@@ -22,6 +22,7 @@ fn ssd() -> DecodeSpec {
         boxes: BoxFormat::Ssd { variances: [0.1, 0.2], anchors: anchors(640, 480, &levels) },
         score_threshold: 0.4,
         nms_iou: 0.4,
+        voting: None,
         max_faces: 200,
     }
 }

@@ -19,6 +19,7 @@ fn spec(classes: &[ClassName], activation: Activation) -> DecodeSpec {
         boxes: BoxFormat::Corners,
         score_threshold: 0.5,
         nms_iou: 0.4,
+        voting: None,
         max_faces: 200,
     }
 }

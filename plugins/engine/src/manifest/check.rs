@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use maskwatch_vision::{
-    detect::{Activation, AnchorLevel, BoxFormat, ClassName, DecodeSpec, anchors},
+    detect::{Activation, AnchorLevel, BoxFormat, ClassName, DecodeSpec, Voting, anchors},
     face::MaskState,
     preprocess::InputSpec,
 };
@@ -11,7 +11,7 @@ use maskwatch_vision::{
 use super::{
     About, ClassificationSpec, DetectionSpec, Manifest, ManifestError, Problem, Task, is_plain_name,
     problem::line_of,
-    raw::{RawBoxFormat, RawClassification, RawDetection, RawInput, RawManifest, RawTask},
+    raw::{RawBoxFormat, RawClassification, RawDetection, RawInput, RawManifest, RawTask, RawVoting},
 };
 
 const FORMAT_HINT: &str = "see models/README.md for the format";
@@ -183,6 +183,11 @@ fn detection_task(
     }
     problems.within("detection.score_threshold", raw.score_threshold, 0.0..=1.0);
     problems.within("detection.nms_iou", raw.nms_iou, 0.0..=1.0);
+    if let Some(voting) = raw.voting {
+        problems.within("detection.voting.floor", voting.floor, 0.0..=1.0);
+        problems.within("detection.voting.inside", voting.inside, 0.0..=1.0);
+        problems.within("detection.voting.iou", voting.iou, 0.0..=1.0);
+    }
     if raw.max_faces == 0 {
         problems.add("detection.max_faces", "is 0", "give the most faces in one picture, such as 200");
     }
@@ -199,6 +204,7 @@ fn detection_task(
         boxes,
         score_threshold: raw.score_threshold,
         nms_iou: raw.nms_iou,
+        voting: raw.voting.map(|RawVoting { floor, inside, iou }| Voting { floor, inside, iou }),
         max_faces: raw.max_faces,
     };
     Some(Task::Detection(DetectionSpec { scores: raw.scores, boxes: raw.boxes, decode, states, anchors }))

@@ -82,7 +82,16 @@ pub(super) struct RawDetection {
     pub(super) anchors: Option<RawAnchors>,
     pub(super) score_threshold: f32,
     pub(super) nms_iou: f32,
+    pub(super) voting: Option<RawVoting>,
     pub(super) max_faces: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVoting {
+    pub(super) floor: f32,
+    pub(super) inside: f32,
+    pub(super) iou: f32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -74,10 +74,10 @@ mod tests {
 
     const GREY: FrameView<'static> = FrameView {
         format: PixelFormat::Rgb,
-        width: 2,
-        height: 1,
-        planes: [&[128; 6], &[], &[]],
-        strides: [6, 0, 0],
+        width: 200,
+        height: 200,
+        planes: [&[128; 200 * 200 * 3], &[], &[]],
+        strides: [600, 0, 0],
         matrix: ColorMatrix::Bt601,
         range: ColorRange::Full,
     };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nms::suppress;
+use super::nms::{Voting, suppress, suppress_and_vote};
 use crate::face::{Detection, StateScores};
 use crate::geometry::Rect;
 use crate::preprocess::Placement;
@@ -62,6 +62,8 @@ pub struct DecodeSpec {
     pub score_threshold: f32,
     /// Of two faces that overlap by more than this the worse is dropped.
     pub nms_iou: f32,
+    /// Whether and how dropped boxes move the one that is kept.
+    pub voting: Option<Voting>,
     /// At most so many faces are returned.
     pub max_faces: usize,
 }
@@ -123,7 +125,8 @@ impl DecodeSpec {
     ) -> Result<Vec<Detection>, DecodeError> {
         let boxes = self.checked(scores, boxes)?;
         let columns = Columns::new(&self.classes);
-        let gate = Gate::new(self.activation, &columns, min_score);
+        let floor = self.voting.map_or(min_score, |voting| voting.floor.min(min_score));
+        let gate = Gate::new(self.activation, &columns, floor);
         let mut found = Vec::new();
         let mut probabilities = vec![0.0; self.classes.len()];
         for (index, (row, raw)) in scores.chunks_exact(self.classes.len()).zip(boxes).enumerate() {
@@ -132,7 +135,7 @@ impl DecodeSpec {
             }
             activate(self.activation, row, &mut probabilities);
             let score = columns.face_score(self.activation, &probabilities);
-            if score < min_score {
+            if score < floor {
                 continue;
             }
             let Some(rect) = self.rect(index, raw).map(|rect| placement.to_picture(rect)) else { continue };
@@ -140,7 +143,10 @@ impl DecodeSpec {
                 found.push(Detection { rect, score, states: columns.states(&self.classes, &probabilities) });
             }
         }
-        Ok(suppress(found, self.nms_iou, self.max_faces))
+        let Some(voting) = &self.voting else { return Ok(suppress(found, self.nms_iou, self.max_faces)) };
+        let mut faces = suppress_and_vote(found, self.nms_iou, self.max_faces, voting);
+        faces.retain(|face| face.score >= min_score);
+        Ok(faces)
     }
 
     /// The boxes as fours, one for each row of scores, when the lengths fit together.

@@ -6,4 +6,4 @@ mod nms;
 
 pub use anchors::{AnchorLevel, anchors};
 pub use decode::{Activation, BoxFormat, ClassName, DecodeError, DecodeSpec};
-pub use nms::suppress;
+pub use nms::{Voting, suppress, suppress_and_vote};

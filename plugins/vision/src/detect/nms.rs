@@ -1,6 +1,7 @@
-//! Greedy non-maximum suppression.
+//! Greedy non-maximum suppression, with or without a vote of the suppressed boxes.
 
 use crate::face::Detection;
+use crate::geometry::Rect;
 
 /// Keeps the best faces, drops those that overlap a better one by more than `iou`, keeps at most `limit`.
 ///
@@ -20,10 +21,69 @@ pub fn suppress(mut found: Vec<Detection>, iou: f32, limit: usize) -> Vec<Detect
     kept
 }
 
+/// How the boxes that a better one suppresses still move it (box voting; Gidaris and Komodakis, ICCV 2015).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Voting {
+    /// Boxes of at least this score vote, also where faces need a higher one.
+    pub floor: f32,
+    /// A box of which this share lies within a better one, or the other way round, is taken for the same face, …
+    pub inside: f32,
+    /// … if they overlap (IoU) by at least this. One network may know two ways to draw a face's box.
+    pub iou: f32,
+}
+
+impl Voting {
+    fn same(&self, a: &Rect, b: &Rect) -> bool {
+        let smaller = a.area().min(b.area());
+        a.intersection(b) > self.inside * smaller && a.iou(b) > self.iou
+    }
+}
+
+/// As [`suppress`], but each kept box becomes the mean of itself and of all that it suppressed, weighted by score; its
+/// score and states stay those of the best.
+pub fn suppress_and_vote(mut found: Vec<Detection>, iou: f32, limit: usize, voting: &Voting) -> Vec<Detection> {
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<(Detection, Ballot)> = Vec::new();
+    for face in found {
+        let same = |better: &Rect| better.iou(&face.rect) > iou || voting.same(better, &face.rect);
+        if let Some((_, ballot)) = kept.iter_mut().find(|(better, _)| same(&better.rect)) {
+            ballot.add(&face);
+        } else if kept.len() < limit {
+            let mut ballot = Ballot::default();
+            ballot.add(&face);
+            kept.push((face, ballot));
+        }
+    }
+    kept.into_iter().map(|(face, ballot)| Detection { rect: ballot.mean().unwrap_or(face.rect), ..face }).collect()
+}
+
+/// Weighted sums of corners.
+#[derive(Default)]
+struct Ballot {
+    corners: [f32; 4],
+    weight: f32,
+}
+
+impl Ballot {
+    fn add(&mut self, face: &Detection) {
+        let rect = &face.rect;
+        for (sum, corner) in self.corners.iter_mut().zip([rect.x, rect.y, rect.right(), rect.bottom()]) {
+            *sum += face.score * corner;
+        }
+        self.weight += face.score;
+    }
+
+    fn mean(&self) -> Option<Rect> {
+        let [x1, y1, x2, y2] = self.corners.map(|sum| sum / self.weight);
+        (self.weight > 0.0).then(|| Rect::from_corners(x1, y1, x2, y2))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Rect;
+
+    const VOTING: Voting = Voting { floor: 0.02, inside: 0.9, iou: 0.25 };
 
     fn face(x: f32, score: f32) -> Detection {
         Detection { rect: Rect::new(x, 0.0, 0.4, 0.4), score, states: None }
@@ -52,5 +112,24 @@ mod tests {
     fn stops_at_the_limit() {
         assert_eq!(suppress(vec![face(0.0, 0.5), face(0.5, 0.6)], 0.4, 1), [face(0.5, 0.6)]);
         assert_eq!(suppress(vec![face(0.0, 0.5)], 0.4, 0), []);
+    }
+
+    #[test]
+    fn what_is_suppressed_votes_by_its_score() {
+        let kept = suppress_and_vote(vec![face(0.0, 0.6), face(0.1, 0.2), face(0.5, 0.3)], 0.4, 10, &VOTING);
+        assert_eq!(kept.len(), 2);
+        assert!((kept[0].rect.x - 0.025).abs() < 1e-6 && (kept[0].rect.w - 0.4).abs() < 1e-6, "{kept:?}");
+        assert_eq!((kept[0].score, kept[1].score), (0.6, 0.3));
+    }
+
+    #[test]
+    fn a_box_within_a_box_is_the_same_face() {
+        let outer = face(0.0, 0.8);
+        let inner = Detection { rect: Rect::new(0.1, 0.1, 0.26, 0.26), score: 0.7, states: None };
+        assert_eq!(suppress(vec![outer.clone(), inner.clone()], 0.45, 10).len(), 2);
+        assert_eq!(suppress_and_vote(vec![outer.clone(), inner], 0.45, 10, &VOTING).len(), 1);
+        // A far smaller one is another person's, farther away.
+        let small = Detection { rect: Rect::new(0.1, 0.1, 0.1, 0.1), score: 0.7, states: None };
+        assert_eq!(suppress_and_vote(vec![outer, small], 0.45, 10, &VOTING).len(), 2);
     }
 }

@@ -44,7 +44,7 @@ fn nothing_but_means_of_cells_is_left() {
         let step = usize::from(format == VideoFormat::I420) + usize::from(format == VideoFormat::Nv12) * 2;
         let step = if step == 0 { info.comp_pstride(0) as usize } else { step };
         let stripes = |flip: bool| {
-            let value = move |index: usize| if (index / step % 2 == 0) == flip { 40 } else { 200 };
+            let value = move |index: usize| if (index / step).is_multiple_of(2) == flip { 40 } else { 200 };
             picture(&info, value)
         };
         let cover = parts(&[[0.25, 0.25, 0.5, 0.5]]);

@@ -115,7 +115,7 @@ mod tests {
 
     /// Two broad stripes under many narrow ones, mixed with their neighbours over `blur` pixels, of this height.
     fn stripes(blur: usize, amplitude: f32) -> Vec<u8> {
-        let stripe = |x: usize, width: usize| if x / width % 2 == 0 { amplitude } else { -amplitude };
+        let stripe = |x: usize, width: usize| if (x / width).is_multiple_of(2) { amplitude } else { -amplitude };
         let sharp = |x: usize| stripe(x, 8) + stripe(x, 64);
         let value = |x: usize| {
             let around = x.saturating_sub(blur)..=x + blur;

@@ -126,8 +126,8 @@ mod tests {
     fn a_box_within_a_box_is_the_same_face() {
         let outer = face(0.0, 0.8);
         let inner = Detection { rect: Rect::new(0.1, 0.1, 0.26, 0.26), score: 0.7, states: None };
-        assert_eq!(suppress(vec![outer.clone(), inner.clone()], 0.45, 10).len(), 2);
-        assert_eq!(suppress_and_vote(vec![outer.clone(), inner], 0.45, 10, &VOTING).len(), 1);
+        assert_eq!(suppress(vec![outer, inner], 0.45, 10).len(), 2);
+        assert_eq!(suppress_and_vote(vec![outer, inner], 0.45, 10, &VOTING).len(), 1);
         // A far smaller one is another person's, farther away.
         let small = Detection { rect: Rect::new(0.1, 0.1, 0.1, 0.1), score: 0.7, states: None };
         assert_eq!(suppress_and_vote(vec![outer, small], 0.45, 10, &VOTING).len(), 2);

@@ -25,7 +25,7 @@ use support::{AppConfig, data, grab, http, soon, temp_dir, wait_until};
 /// What may be left of a face's detail. Between two clean pictures of the same face it is 0.6 and more.
 const LEFT: f32 = 0.15;
 /// The least score at which a detector's answer counts as a face found: the default model's own.
-const FOUND: f32 = 0.4;
+const FOUND: f32 = 0.5;
 
 fn url(path: &Path) -> String {
     format!("file://{}", path.display())

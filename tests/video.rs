@@ -43,7 +43,7 @@ fn every_frame_has_its_line_and_its_picture() {
     let folder = temp_dir();
     let clip = portrait(folder.path(), 20);
     let out = folder.path().join("out.mp4");
-    let output = video(&clip, &["--json", "-", "--out", out.to_str().unwrap(), "--min-score", "0.8"]);
+    let output = video(&clip, &["--json", "-", "--out", out.to_str().unwrap(), "--min-score", "0.6"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

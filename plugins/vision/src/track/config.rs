@@ -55,7 +55,7 @@ impl Default for TrackerConfig {
             low_score: 0.2,
             new_score: 0.65,
             confirm_hits: 2,
-            sure_score: 0.85,
+            sure_score: 0.75,
             slow_interval: Duration::from_millis(500),
             gate: 12.0,
             min_iou: 0.3,

@@ -29,7 +29,8 @@ impl Window {
         let elements = [source.upcast_ref(), &freeze, &convert, &scale, &sink];
         pipeline.add_many(elements)?;
         gst::Element::link_many(elements)?;
-        listen_to_keys(&source, &pipeline)?;
+        // Behind `imagefreeze`, which lets no key pass.
+        listen_to_keys(&scale, &pipeline)?;
         pipeline.set_state(gst::State::Playing).context("no window can be opened (is there a display?)")?;
         source.push_buffer(packed(picture, &info)?)?;
         source.end_of_stream()?;
@@ -64,7 +65,7 @@ impl Drop for Window {
     }
 }
 
-/// Keys travel upstream as navigation events; `element` is one that they pass.
+/// Keys travel upstream as navigation events; `element` is one whose output pad they come to.
 pub(super) fn listen_to_keys(element: &impl IsA<gst::Element>, pipeline: &gst::Pipeline) -> anyhow::Result<()> {
     let pad = element.static_pad("src").context("a source without a pad")?;
     let pipeline = pipeline.downgrade();

@@ -47,7 +47,7 @@ def fit(photos: list[Photo], found: list[Faces]) -> float:
 class Calibrated(torch.nn.Module):
     """The network with its background logit moved so that the face's logit is spread and shifted; states stay as they are."""
 
-    def __init__(self, net: ssd.MaskwatchSsd, shift: float):
+    def __init__(self, net: ssd.Detector, shift: float):
         super().__init__()
         self.net = net
         self.shift = shift

@@ -53,12 +53,17 @@ def import_res10(_: argparse.Namespace) -> None:
 
 
 def train_detector(args: argparse.Namespace) -> None:
-    """Trains our detector."""
+    """Trains our detector, small or large."""
     from . import sources, train_ssd
+    from .nets import ssd
 
-    settings = train_ssd.Settings(epochs=args.epochs, size=args.size, threads=args.threads, seed=args.seed)
-    start = sources.fetch("ultraface", WEIGHTS)
-    _show(train_ssd.train(args.data, start, args.out or RUNS / "detector", settings, args.device))
+    settings = train_ssd.settings_of(args.network)
+    settings.heads_only = args.heads_only
+    for name in ("epochs", "lr", "size", "seed", "threads"):
+        if getattr(args, name) is not None:
+            setattr(settings, name, getattr(args, name))
+    start = args.start or sources.fetch(ssd.DETECTORS[args.network].start, WEIGHTS)
+    _show(train_ssd.train(args.data, start, args.out or RUNS / f"detector-{args.network}", settings, args.device))
 
 
 def train_classifier(args: argparse.Namespace) -> None:
@@ -93,8 +98,9 @@ def publish_detector(args: argparse.Namespace) -> None:
     from . import publish, run_log
 
     folder = MODELS / args.name
-    weights = args.weights or RUNS / "detector" / "best.pt"
-    _show(publish.detector_model(weights, folder, args.data, args.width, args.height, args.nms_iou, args.threshold))
+    weights = args.weights or RUNS / f"detector-{args.network}" / "best.pt"
+    size = (args.width, args.height)
+    _show(publish.detector_model(args.network, weights, folder, args.data, size, args.nms_iou, args.threshold))
     if (weights.parent / "log.jsonl").exists():
         run_log.draw(weights.parent, folder / "curves.png", folder.name)
 
@@ -190,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("model", help="model folder or its name")
         return sub
 
-    def training(sub: argparse.ArgumentParser, epochs: int, size: int, seed: int) -> argparse.ArgumentParser:
+    def training(sub: argparse.ArgumentParser, epochs: int | None, size: int, seed: int) -> argparse.ArgumentParser:
         sub.add_argument("--out", type=Path, help="run folder; training resumes from what it finds there")
         sub.add_argument("--epochs", type=int, default=epochs)
         sub.add_argument("--size", type=int, default=size)
@@ -201,7 +207,12 @@ def _parser() -> argparse.ArgumentParser:
     add(fetch)
     add(import_ultraface)
     add(import_res10)
-    training(add(train_detector, data=True), 30, 448, 7).add_argument("--device", default="cpu")
+    sub = training(add(train_detector, data=True), None, 448, 7)
+    sub.add_argument("--network", choices=["small", "large"], default="small")
+    sub.add_argument("--start", type=Path, help="a .pt of an earlier run to go on from; default: published weights")
+    sub.add_argument("--lr", type=float)
+    sub.add_argument("--heads-only", action="store_true", help="leaves the backbone as --start has it")
+    sub.add_argument("--device", default="cpu")
     training(add(train_classifier, data=True), 12, 96, 11).add_argument("--margin", type=float, default=0.2)
     sub = add(train_report, data=True)
     sub.add_argument("--arch", default="mobilenetv2", help="mobilenetv2, resnet50, densenet121, inceptionv3 or all")
@@ -215,6 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--max-mb", type=float, default=12.0)
     sub = add(publish_detector, data=True)
     sub.add_argument("name")
+    sub.add_argument("--network", choices=["small", "large"], default="small")
     sub.add_argument("--weights", type=Path)
     sub.add_argument("--width", type=int, default=640)
     sub.add_argument("--height", type=int, default=480)

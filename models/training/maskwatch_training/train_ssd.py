@@ -1,4 +1,4 @@
-"""Training of our detector: all layers, from UltraFace's weights, with checkpoints that resume."""
+"""Training of our detector: all layers, from published weights, with checkpoints that resume."""
 
 from __future__ import annotations
 
@@ -19,23 +19,20 @@ from . import detection_data, detection_loss
 from .ema import Ema
 from .eval_detection import average_precisions
 from .manifest import InputSpec
-from .nets import ssd, ultraface
+from .nets import ssd
 from .postprocess import Faces
 from .preprocess import prepare
 from .runner import open_picture
-
-
-STEM = 4
-"""Layers at strides 2 and 4; they take half of a step's time, so they are trained in the first epochs only."""
 
 
 @dataclass
 class Settings:
     """Everything that decides a run's result."""
 
+    network: str = "small"
     epochs: int = 30
     batch: int = 16
-    size: int = 512
+    size: int = 448
     width: int = 640
     height: int = 480
     lr: float = 1e-3
@@ -43,6 +40,11 @@ class Settings:
     warmup: int = 200
     plain_epochs: int = 4
     stem_epochs: int = 3
+    """So long the layers at strides 2 and 4 are trained, too; they take half of a step's time."""
+    backbone_lr: float = 1.0
+    """Share of the learning rate that the backbone has."""
+    heads_only: bool = False
+    """Leaves the whole backbone as it is: a third of the time, for going on with an earlier run."""
     val_every: int = 3
     seed: int = 7
     threads: int = 1
@@ -51,13 +53,20 @@ class Settings:
     """Wall time for what is left to train: the schedule is compressed to end then. 0: no limit."""
 
 
+def settings_of(network: str) -> Settings:
+    """The settings with which our models were trained: ``small`` or ``large``, of ``ssd.DETECTORS``."""
+    if network == "large":  # a backbone without normalisation layers, and everything after it new
+        return Settings(network, epochs=20, backbone_lr=0.3, stem_epochs=0)
+    return Settings(network)
+
+
 def input_spec(width: int, height: int) -> InputSpec:
     """The detector's input description."""
     return InputSpec("input", width, height, "nchw", "rgb", (127.0,) * 3, (128.0,) * 3, "letterbox", 0)
 
 
 @torch.no_grad()
-def predict(net: ssd.MaskwatchSsd, photos: list, width: int, height: int, iou: float = 0.45, low: float = 0.02) -> list:
+def predict(net: ssd.Detector, photos: list, width: int, height: int, iou: float = 0.45, low: float = 0.02) -> list:
     """Faces of every photo by the PyTorch network."""
     spec, priors, out = input_spec(width, height), ssd.anchors(width, height), []
     net.eval()
@@ -80,19 +89,27 @@ def predict(net: ssd.MaskwatchSsd, photos: list, width: int, height: int, iou: f
 
 
 def _optimizer(net: torch.nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    decayed = [p for p in net.parameters() if p.ndim > 1]
-    plain = [p for p in net.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    groups = []
+    for own, share in ((False, 1.0), (True, settings.backbone_lr)):
+        named = [p for name, p in net.named_parameters() if name.startswith("backbone.") == own]
+        groups.append({"params": [p for p in named if p.ndim > 1], "weight_decay": settings.weight_decay, "share": share})
+        groups.append({"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0, "share": share})
     return torch.optim.AdamW(groups, lr=settings.lr)
 
 
 def train(data: Path, start: Path, out: Path, settings: Settings, device: str = "cpu") -> dict:
-    """Trains and leaves ``last.pt`` (resumable), ``best.pt`` (averaged weights) and ``log.jsonl`` in ``out``."""
+    """Trains from published weights, or from a ``.pt`` of an earlier run, and leaves ``last.pt`` (resumable), ``best.pt``
+    (averaged weights) and ``log.jsonl`` in ``out``.
+    """
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     out.mkdir(parents=True, exist_ok=True)
-    net = ssd.MaskwatchSsd()
-    net.load_ultraface(ultraface.weights_from_onnx(start))
+    net = ssd.DETECTORS[settings.network]()
+    if start.suffix == ".pt":
+        net.load_state_dict(torch.load(start, weights_only=True))
+    else:
+        net.load_start(start)
+    net.backbone.requires_grad_(not settings.heads_only)
     net = net.to(device=device, memory_format=torch.channels_last)
     ema, optimizer = Ema(net), _optimizer(net, settings)
     samples = detection_data.DetectionSamples(
@@ -134,9 +151,10 @@ def train(data: Path, start: Path, out: Path, settings: Settings, device: str = 
             collate_fn=detection_data.collate, generator=generator, prefetch_factor=3 if settings.workers else None,
         )
         net.train()
-        if epoch >= settings.stem_epochs:
-            net.backbone.fixed = STEM
-            net.backbone.base_net[:STEM].eval()
+        if settings.heads_only:
+            net.backbone.eval()
+        elif epoch >= settings.stem_epochs:
+            net.backbone.fix_stem()
         sums: dict[str, float] = {}
         began = time.time()
         for step, (images, boxes, states, ignore) in enumerate(tqdm(loader, desc=f"epoch {epoch + 1}", mininterval=20)):
@@ -144,7 +162,7 @@ def train(data: Path, start: Path, out: Path, settings: Settings, device: str = 
             position = progress(done)
             factor = min(1.0, (done + 1) / settings.warmup) * (0.01 + 0.99 * (1 + math.cos(math.pi * position)) / 2)
             for group in optimizer.param_groups:
-                group["lr"] = settings.lr * factor
+                group["lr"] = settings.lr * factor * group["share"]
             with torch.autocast(device, torch.bfloat16):
                 logits, offsets = net(detection_data.to_input(images.to(device)))
             unit = float(settings.size)

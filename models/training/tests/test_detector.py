@@ -3,16 +3,18 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from maskwatch_training import augment, detection_loss, export
 from maskwatch_training.nets import mask_cls, ssd
 
 
-def test_export_matches_pytorch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ssd.DETECTORS)
+def test_export_matches_pytorch(network: str, tmp_path: Path) -> None:
     """ONNX and PyTorch agree at batch 1 and 3; the detector has as many rows as anchors."""
     torch.manual_seed(0)
-    net = ssd.MaskwatchSsd().eval()
+    net = ssd.DETECTORS[network]().eval()
     assert export.to_onnx(net, (3, 96, 128), ["scores", "boxes"], tmp_path / "a.onnx") < 1e-3
     with torch.no_grad():
         scores, boxes = net(torch.zeros(2, 3, 96, 128))
@@ -37,10 +39,12 @@ def test_every_face_gets_anchors() -> None:
     assert 0 < float(value.max()) <= 1
 
 
-def test_loss_falls_on_one_picture() -> None:
-    """A few steps on one picture lower the loss."""
+@pytest.mark.parametrize("network", ssd.DETECTORS)
+def test_loss_falls_on_one_picture(network: str) -> None:
+    """A few steps on one picture lower the loss, also with the stem fixed."""
     torch.manual_seed(0)
-    net = ssd.MaskwatchSsd()
+    net = ssd.DETECTORS[network]()
+    net.backbone.fix_stem()
     priors = ssd.anchors(96, 96)
     reach = torch.full((len(priors), 1), 6 / 96)
     picture = torch.randn(2, 3, 96, 96)

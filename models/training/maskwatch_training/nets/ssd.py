@@ -1,13 +1,13 @@
-"""Our detector: an SSD on UltraFace's backbone with a light feature pyramid and state classes in the head.
+"""Our detectors: an SSD for one core on UltraFace's backbone, and a larger one for GPUs on CenterFace's.
 
 Outputs per anchor: four logits (background, then the states in the order of ``STATES``) and four SSD offsets. The face score
-is the softmax's sum over the states. New layers start as additions of zero, so that training starts at the function of the
-published weights.
+is the softmax's sum over the states. Both have the same anchors, so one loss and one decoding serve both.
 """
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..manifest import STATES
 from ..postprocess import make_anchors
-from . import ultraface
+from . import centerface, ultraface
 
 CENTRE_VARIANCE = 0.1
 SIZE_VARIANCE = 0.2
@@ -58,8 +58,20 @@ class TopDown(nn.Module):
         return torch.relu(fine + up)
 
 
-class MaskwatchSsd(nn.Module):
-    """The detector; ``forward`` gives [N, A, 4] logits (``CLASSES``) and [N, A, 4] offsets."""
+def _joined(heads: nn.ModuleList, maps: list[Tensor], width: int) -> Tensor:
+    """Outputs of all levels as [N, A, width]."""
+    flat = [head(m).permute(0, 2, 3, 1) for head, m in zip(heads, maps)]
+    return torch.cat([f.reshape(f.shape[0], -1, width) for f in flat], 1)
+
+
+class SmallSsd(nn.Module):
+    """The detector for one core; ``forward`` gives [N, A, 4] logits (``CLASSES``) and [N, A, 4] offsets.
+
+    New layers start as additions of zero, so that training starts at the function of the published weights.
+    """
+
+    start = "ultraface"
+    """Name of its starting weights in ``sources``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,16 +95,11 @@ class MaskwatchSsd(nn.Module):
         f4 = self.down5(f5, f4)
         f3 = self.down4(f4, f3)
         maps = [self.refine[0](f3), self.refine[1](f4), f5, f6]
-        scores = [self._flat(head(m), OUTPUTS) for head, m in zip(self.scores, maps)]
-        offsets = [self._flat(head(m), 4) for head, m in zip(self.offsets, maps)]
-        return torch.cat(scores, 1), torch.cat(offsets, 1)
+        return _joined(self.scores, maps, OUTPUTS), _joined(self.offsets, maps, 4)
 
-    @staticmethod
-    def _flat(x: Tensor, width: int) -> Tensor:
-        return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, width)
-
-    def load_ultraface(self, weights: dict[str, Tensor]) -> None:
+    def load_start(self, path: Path) -> None:
         """Starts from UltraFace: backbone and heads; its face logit becomes ours, states start even."""
+        weights = ultraface.weights_from_onnx(path)
         ultraface.load_backbone(self.backbone, weights)
         for level in range(4):
             prefix = f"{level}." if level < 3 else "3"
@@ -113,6 +120,53 @@ class MaskwatchSsd(nn.Module):
                 for state in range(1, OUTPUTS):
                     last.weight.data[state::OUTPUTS] = weight[1::2]
                     last.bias.data[state::OUTPUTS] = bias[1::2] - math.log(len(STATES))
+
+
+class LargeSsd(nn.Module):
+    """The detector for GPUs; outputs as ``SmallSsd``.
+
+    A feature pyramid over strides 8 to 64; its finest level also sees stride 4, for small faces.
+    """
+
+    start = "centerface"
+    """Name of its starting weights in ``sources``."""
+
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__()
+        c2, c3, c4, c5 = centerface.CHANNELS
+        self.backbone = centerface.Backbone()
+        self.finest = ultraface.conv_bn(c2, channels, 2)
+        self.lateral = nn.ModuleList([nn.Conv2d(c, channels, 1) for c in (c3, c4, c5)])
+        self.coarsest = ultraface.conv_bn(channels, channels, 2)
+        counts = [len(level["boxes"]) for level in LEVELS]
+        self.smooth = nn.ModuleList([ultraface.conv_bn(channels, channels, 1) for _ in counts])
+        self.scores = nn.ModuleList([self._head(channels, count * OUTPUTS) for count in counts])
+        self.offsets = nn.ModuleList([self._head(channels, count * 4) for count in counts])
+        for head in self.scores:
+            head[-1].bias.data[0::OUTPUTS] = 5.0
+        for head in self.offsets:
+            nn.init.normal_(head[-1].weight, std=0.01)
+
+    @staticmethod
+    def _head(channels: int, out: int) -> nn.Sequential:
+        return nn.Sequential(ultraface.conv_bn(channels, channels, 1), nn.Conv2d(channels, out, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw outputs of a batch of normalised pictures."""
+        f2, f3, f4, f5 = self.backbone(x)
+        f5 = self.lateral[2](f5)
+        f4 = self.lateral[1](f4) + F.interpolate(f5, size=f4.shape[-2:], mode="nearest")
+        f3 = self.lateral[0](f3) + F.interpolate(f4, size=f3.shape[-2:], mode="nearest") + self.finest(f2)
+        maps = [smooth(m) for smooth, m in zip(self.smooth, (f3, f4, f5, self.coarsest(f5)))]
+        return _joined(self.scores, maps, OUTPUTS), _joined(self.offsets, maps, 4)
+
+    def load_start(self, path: Path) -> None:
+        """Starts from CenterFace's backbone; pyramid and heads are new."""
+        centerface.load(self.backbone, path, 127.0, 128.0)
+
+
+Detector = SmallSsd | LargeSsd
+DETECTORS: dict[str, type[Detector]] = {"small": SmallSsd, "large": LargeSsd}
 
 
 def anchors(width: int, height: int) -> Tensor:

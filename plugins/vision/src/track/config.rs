@@ -17,6 +17,11 @@ pub struct TrackerConfig {
     pub new_score: f32,
     /// Detections of a track before it is shown and counted.
     pub confirm_hits: u32,
+    /// Mean score of the detections of whoever is counted. Unlike the greatest it does not rise with the number of frames
+    /// looked at.
+    pub mean_score: f32,
+    /// Time from the first to the latest detection of whoever is counted: a glimpse is nobody yet.
+    pub least_stay: Duration,
     /// In the first frame of a stream, and where analyses are `slow_interval` or more apart, one detection of at least
     /// this score is enough to be shown.
     pub sure_score: f32,
@@ -55,6 +60,8 @@ impl Default for TrackerConfig {
             low_score: 0.2,
             new_score: 0.65,
             confirm_hits: 2,
+            mean_score: 0.6,
+            least_stay: Duration::from_millis(400),
             sure_score: 0.75,
             slow_interval: Duration::from_millis(500),
             gate: 12.0,

@@ -22,6 +22,7 @@ pub(super) struct Track {
     pub(super) last_seen: Duration,
     hits: u32,
     score: f32,
+    mean_score: f32,
     vote: Vote,
     /// Since when the voted state has been what it is.
     state_since: Duration,
@@ -44,6 +45,7 @@ impl Track {
             last_seen: time,
             hits: 1,
             score: found.score,
+            mean_score: found.score,
             vote: Vote::default(),
             state_since: time,
             classified: None,
@@ -60,6 +62,7 @@ impl Track {
         self.last_seen = time;
         self.hits = self.hits.saturating_add(1);
         self.score = found.score;
+        self.mean_score += (found.score - self.mean_score) / self.hits as f32;
         self.confirmed |= self.hits >= config.confirm_hits;
     }
 
@@ -117,9 +120,11 @@ impl Track {
         (self.is_countable(config) && !self.counted).then(|| self.person(config))
     }
 
-    /// A track that was shown at once is not yet a person: one detection may be a broken piece of another track.
+    /// A track that is shown is not yet a person: one detection, or two in a row, may be a broken piece of another track.
     fn is_countable(&self, config: &TrackerConfig) -> bool {
-        self.confirmed && self.hits >= config.confirm_hits
+        let stay = self.last_seen.saturating_sub(self.first_seen);
+        let enough = self.hits >= config.confirm_hits && stay >= config.least_stay;
+        self.confirmed && enough && self.mean_score >= config.mean_score
     }
 
     /// The person, if its state was not announced before. Marks it as announced.

@@ -29,8 +29,12 @@ const ALONE_PER_RATE: f32 = 4.0;
 const SIZE_RATIO: f32 = 1.5;
 /// Share of the gate that is open to weak detections.
 const WEAK_GATE: f32 = 0.5;
-/// A strong detection that overlaps a matched one this much is the same face found twice.
+/// A strong detection that overlaps a matched one this much is the same face found twice,
 const SAME_FACE_IOU: f32 = 0.6;
+/// and so is one of two detections of which this share of the smaller lies in the other,
+const SAME_FACE_INSIDE: f32 = 0.8;
+/// unless its height is less than this share of the other's: then one of them may be no face.
+const SAME_FACE_HEIGHT: f32 = 0.5;
 /// Most detections that are looked at in one frame, best scores first.
 const MAX_FACES: usize = 256;
 /// Boxes are predicted no further than this from the latest analysis, in seconds.
@@ -211,18 +215,19 @@ impl Tracker {
 
     /// Price of matching a detection to a track whose box is `predicted`.
     fn cost(&self, time: Duration, track: &Track, predicted: &Rect, rect: &Rect, gate: f32) -> f32 {
-        let distance = track.motion.distance(rect);
-        let overlaps = predicted.iou(rect) >= self.config.min_iou;
+        let (distance, vagueness) = (track.motion.distance(rect), track.motion.vagueness(rect));
+        let whole = &track.motion.whole(rect);
+        let overlaps = predicted.iou(whole) >= self.config.min_iou;
         let unseen = time.saturating_sub(track.last_seen).as_secs_f32();
         let interval = self.interval().as_secs_f32();
         let reach = 1.0 + self.config.max_speed * unseen.min(interval) + 0.7 * (unseen - interval).max(0.0);
         let reach = reach.min(self.config.max_reach);
         let ratio = rect.h.max(f32::MIN_POSITIVE) / predicted.h;
         let alike = (1.0 / SIZE_RATIO..=SIZE_RATIO).contains(&ratio);
-        if !overlaps && (distance > gate || !alike || sizes_apart(predicted, rect) > reach) {
+        if !overlaps && (distance > gate || !alike || sizes_apart(predicted, whole) > reach) {
             return assign::FORBIDDEN;
         }
-        distance.min(gate) + track.motion.vagueness()
+        distance.min(gate) + vagueness
     }
 
     /// Begins tracks for strong detections that belong to none.
@@ -239,7 +244,7 @@ impl Tracker {
         let mut taken = matched.to_vec();
         for &index in strong {
             let detection = &found[index];
-            let twice = taken.iter().any(|&other| found[other].rect.iou(&detection.rect) >= SAME_FACE_IOU);
+            let twice = taken.iter().any(|&other| is_same_face(&found[other].rect, &detection.rect));
             if taken.contains(&index) || detection.score < self.config.new_score || twice {
                 continue;
             }
@@ -278,6 +283,13 @@ impl Tracker {
             keep
         });
     }
+}
+
+/// Whether two boxes of one frame are of one face.
+fn is_same_face(a: &Rect, b: &Rect) -> bool {
+    let inside = a.intersection(b) >= SAME_FACE_INSIDE * a.area().min(b.area());
+    let alike = a.h.min(b.h) >= SAME_FACE_HEIGHT * a.h.max(b.h);
+    a.iou(b) >= SAME_FACE_IOU || (inside && alike)
 }
 
 /// Distance of two boxes' centres in units of the first box's size.

@@ -1,9 +1,11 @@
 //! Counts the people of clips made of labelled photos, and prints how far the counts are off.
 //!
 //! ```sh
-//! cargo run --example counting -- [--data FOLDER] [--split val] [--fps 1,5,25] [--clips strip,dim] [--out FOLDER] [--tracker-only]
+//! cargo run --release --example counting -- [--data FOLDER] [--split val] [--fps 1,5,25] [--clips strip,dim] [--out FOLDER] [--tracker-only]
 //! ```
 //! `FOLDER` of `--data` holds `detection/images`, `detection/val.json` (default: the environment's `MASKWATCH_DATA`).
+//! Each clip goes once through detector and classifier, at the greatest of the rates, of which the others have to be divisors;
+//! with `--recordings` what they found is kept in that folder, and not looked for again: tracker and vote alone take seconds.
 //! With `--out`, truth and tracks are written there in the format of the MOT challenge. How the photos are chosen, and the
 //! figures: `deploy/docs/counting.md`.
 
@@ -13,13 +15,16 @@
 #[path = "../tests/counting/mod.rs"]
 mod counting;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Parser;
+use counting::replay::{Answer, Head, Recording};
 use counting::{clips, photos, play, score, stage::Clip, table};
 use maskwatch::config::plan::InferencePlan;
 use maskwatch::metrics::Metrics;
 use maskwatch::{demo, service};
+use maskwatch_engine::manifest;
 
 #[derive(Parser)]
 struct Args {
@@ -41,6 +46,9 @@ struct Args {
     /// True boxes through the tracker; no detector
     #[arg(long)]
     tracker_only: bool,
+    /// Where the classified faces of each clip are kept
+    #[arg(long)]
+    recordings: Option<PathBuf>,
     /// One picture of each clip into --out, and nothing else
     #[arg(long, requires = "out")]
     pictures: bool,
@@ -67,13 +75,13 @@ fn main() -> anyhow::Result<()> {
     if let Some(out) = args.out.as_ref().filter(|_| args.pictures) {
         for clip in &clips {
             counting::stage::Painter::new(clip)
-                .frame(clip.seconds * 0.4)
+                .frame(args.at.unwrap_or(clip.seconds * 0.4))
                 .save(out.join(format!("{}.jpg", clip.name)))?;
         }
         return Ok(());
     }
     println!("## Tracker and vote alone, true boxes\n");
-    rates(&args, &clips, "tracker", play::tracker_only);
+    rates(&args, &clips, "tracker", |clip, fps| Recording::of_truth(clip, fps).replay());
     if args.tracker_only {
         return Ok(());
     }
@@ -86,7 +94,8 @@ fn main() -> anyhow::Result<()> {
     println!("\n## End to end: {} and {}\n", plan.detector, plan.classifier.as_deref().unwrap_or("no classifier"));
     let engine = service::start_engine(&plan, &Metrics::new()?)?;
     gstmaskwatch::engines::register("counting", engine);
-    rates(&args, &clips, "whole", |clip, fps| play::end_to_end(clip, fps, "counting"));
+    let recordings = recordings(&args, &plan, &clips);
+    rates(&args, &clips, "whole", |clip, fps| recordings[clip.name].thinned(fps).replay());
     if args.clips.is_empty() {
         scenes(&args);
     }
@@ -94,8 +103,37 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What detector and classifier find in the clips, by the clips' names.
+fn recordings(args: &Args, plan: &InferencePlan, clips: &[Clip]) -> BTreeMap<&'static str, Recording> {
+    let fps = args.fps.iter().copied().max().unwrap_or(5);
+    let installed = manifest::list(&plan.models_dir).unwrap();
+    let hash = |model: &String| {
+        let found = installed.iter().find(|(name, _)| name == model);
+        found.map_or(model.clone(), |(_, manifest)| manifest.as_ref().unwrap().sha256.clone())
+    };
+    let models = [Some(&plan.detector), plan.classifier.as_ref()].into_iter().flatten().map(hash).collect();
+    let head = Head { fps, models };
+    let record = |clip: &Clip| {
+        let file =
+            args.recordings.as_ref().map(|folder| folder.join(format!("{}-{}-{fps}.jsonl", args.split, clip.name)));
+        if let Some(kept) = file.as_deref().and_then(|file| Recording::read(file, &head)) {
+            return (clip.name, kept);
+        }
+        let (answer, recording) = play::end_to_end(clip, fps, "counting");
+        assert!(recording.replay() == answer, "{}: a replay is something else", clip.name);
+        if let Some(file) = file {
+            recording.write(&file, &head);
+        }
+        (clip.name, recording)
+    };
+    if let Some(folder) = &args.recordings {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    clips.iter().map(record).collect()
+}
+
 /// A table of all clips at all rates.
-fn rates(args: &Args, clips: &[Clip], kind: &str, answer: impl Fn(&Clip, u32) -> play::Answer) {
+fn rates(args: &Args, clips: &[Clip], kind: &str, answer: impl Fn(&Clip, u32) -> Answer) {
     print!("{}", table::HEAD);
     for fps in &args.fps {
         let mut sum = score::Score::default();

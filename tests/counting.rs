@@ -8,7 +8,7 @@
 mod counting;
 mod support;
 
-use counting::{clips, photos, play, score, stage::Clip};
+use counting::{clips, photos, play, replay::Recording, score, stage::Clip};
 use maskwatch::config::plan::InferencePlan;
 use maskwatch::metrics::Metrics;
 use maskwatch::service;
@@ -42,7 +42,7 @@ fn the_tracker_alone_counts_within_five_percent_from_five_frames_per_second() {
     for (fps, off, ratio_off, switches) in [(1, 0.1, 2.0, 0.1), (5, 0.05, 2.0, 0.001)] {
         let mut all = score::Score::default();
         for clip in &clips {
-            all += score::score(clip, fps, &play::tracker_only(clip, fps));
+            all += score::score(clip, fps, &Recording::of_truth(clip, fps).replay());
         }
         assert!(all.count_error().abs() <= off, "at {fps} per second: {all:?}");
         assert!(all.ratio_error().unwrap().abs() <= ratio_off, "at {fps} per second: {all:?}");
@@ -56,8 +56,10 @@ fn people_are_counted_in_a_clip_of_photos() {
     let Some(clips) = val_clips() else { return };
     let clip = clips.iter().find(|clip| clip.name == "opposite").unwrap();
     engine("counting-photos");
-    let score = score::score(clip, 5, &play::end_to_end(clip, 5, "counting-photos"));
+    let (answer, recording) = play::end_to_end(clip, 5, "counting-photos");
     gstmaskwatch::engines::unregister("counting-photos");
+    assert_eq!(recording.replay(), answer, "what is measured by recordings is what the element does");
+    let score = score::score(clip, 5, &answer);
     assert!(score.count_error().abs() <= 0.1, "{score:?}");
     // What counting boxes would make of it.
     assert!(score.boxes.total() > 5 * score.truth.total(), "{score:?}");

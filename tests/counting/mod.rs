@@ -3,7 +3,7 @@
 //! Clips are made of labelled photos: laid side by side, panned, zoomed, hidden behind pillars and behind each other;
 //! the labels move with the pixels ([`stage`], [`clips`]). They go through the program's own path ([`play`]): frames into
 //! `maskinfer`, people out of its reports; and, to tell the tracker's share of the faults from the detector's, the true
-//! boxes go through the tracker alone. [`score`] compares with the truth.
+//! boxes go through the tracker alone ([`replay`]). [`score`] compares with the truth.
 //!
 //! `cargo test --test counting` runs a part of it; the whole, with its tables and files for motmetrics:
 //! `cargo run --example counting -- --out FOLDER`.
@@ -14,6 +14,7 @@
 pub mod clips;
 pub mod photos;
 pub mod play;
+pub mod replay;
 pub mod score;
 pub mod stage;
 pub mod table;

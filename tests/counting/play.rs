@@ -1,39 +1,24 @@
-//! Clips through the program's own path, and true boxes through the tracker alone.
+//! Clips and files through the program's own path.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use gst::prelude::*;
 use gstmaskwatch::report::{self, Report};
-use maskwatch_vision::census::Census;
-use maskwatch_vision::face::{ClassifiedFace, Detection, MaskState, StateScores};
-use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::track::{Person, TrackerConfig};
-use maskwatch_vision::zone::Areas;
+use maskwatch_vision::face::{ClassifiedFace, FaceView};
 
-use super::stage::{Clip, Painter, SIZE, TrueFace};
+use super::replay::{Answer, Recording, Seen};
+use super::stage::{Clip, Painter, SIZE};
 
-/// What was answered to a clip.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// One per analysed frame.
-    pub frames: Vec<Vec<Seen>>,
-    pub people: Vec<Person>,
-}
-
-/// A box of a frame.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen {
-    /// 0: of no track.
-    pub track: u64,
-    pub rect: Rect,
-    /// What the frame alone says.
-    pub single: MaskState,
+/// An answer, and the frames that it was given to.
+#[derive(Default)]
+pub struct Played {
+    pub answer: Answer,
+    pub frames: Vec<Vec<ClassifiedFace>>,
 }
 
 /// The clip's frames, `fps` per second, into `maskinfer`.
-pub fn end_to_end(clip: &Clip, fps: u32, engine: &str) -> Answer {
+pub fn end_to_end(clip: &Clip, fps: u32, engine: &str) -> (Answer, Recording) {
     let run = Run::start(
         &format!(
             "appsrc name=in format=time block=true max-buffers=4 max-bytes=0 ! maskinfer name=infer engine={engine} \
@@ -52,7 +37,8 @@ pub fn end_to_end(clip: &Clip, fps: u32, engine: &str) -> Answer {
         source.push_buffer(buffer).unwrap();
     }
     source.end_of_stream().unwrap();
-    run.finish()
+    let Played { answer, frames } = run.finish();
+    (answer, Recording { fps, frames })
 }
 
 /// A video file, decoded, `fps` frames of each second analysed.
@@ -65,20 +51,21 @@ pub fn file(path: &Path, fps: u32, engine: &str) -> Answer {
         pipeline.by_name("in").unwrap().set_property("location", path.to_str().unwrap());
     })
     .finish()
+    .answer
 }
 
 /// A pipeline whose reports are gathered.
 struct Run {
     pipeline: gst::Pipeline,
-    answer: Arc<Mutex<Answer>>,
+    played: Arc<Mutex<Played>>,
 }
 
 impl Run {
     fn start(line: &str, configure: impl FnOnce(&gst::Pipeline)) -> Self {
         let pipeline = gst::parse::launch(line).unwrap().downcast::<gst::Pipeline>().unwrap();
         configure(&pipeline);
-        let answer: Arc<Mutex<Answer>> = Arc::default();
-        let gathered = Arc::clone(&answer);
+        let played: Arc<Mutex<Played>> = Arc::default();
+        let gathered = Arc::clone(&played);
         // Reports are taken where they are posted: a long clip fills no bus.
         pipeline.bus().unwrap().set_sync_handler(move |_, message| match report::from_message(message) {
             Some(report) => {
@@ -88,58 +75,31 @@ impl Run {
             None => gst::BusSyncReply::Pass,
         });
         pipeline.set_state(gst::State::Playing).unwrap();
-        Self { pipeline, answer }
+        Self { pipeline, played }
     }
 
-    fn finish(self) -> Answer {
+    fn finish(self) -> Played {
         let ends = [gst::MessageType::Eos, gst::MessageType::Error];
         let message = self.pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::NONE, &ends).unwrap();
         assert!(message.type_() == gst::MessageType::Eos, "{message:?}");
         self.pipeline.set_state(gst::State::Null).unwrap();
-        std::mem::take(&mut *self.answer.lock().unwrap())
+        std::mem::take(&mut *self.played.lock().unwrap())
     }
 }
 
-fn take(answer: &mut Answer, report: Report) {
+fn take(played: &mut Played, report: Report) {
     match report {
         Report::Frame(frame) => {
-            let seen = |(face, raw): (&maskwatch_vision::face::FaceView, &ClassifiedFace)| Seen {
+            let seen = |(face, raw): (&FaceView, &ClassifiedFace)| Seen {
                 track: face.track,
                 rect: face.rect,
                 single: raw.state,
             };
-            answer.frames.push(frame.faces.iter().zip(&frame.raw).map(seen).collect());
+            played.answer.frames.push(frame.faces.iter().zip(&frame.raw).map(seen).collect());
+            played.frames.push(frame.raw);
         }
-        Report::Person(person) => answer.people.push(person.person),
+        Report::Person(person) => played.answer.people.push(person.person),
         Report::Drop(drop) => panic!("a frame was not analysed: {drop:?}"),
         Report::Visit(_) | Report::Verdict(_) => {}
     }
-}
-
-/// The true boxes of the clip, `fps` per second, through the tracker and the vote.
-pub fn tracker_only(clip: &Clip, fps: u32) -> Answer {
-    let mut census = Census::new(TrackerConfig::default(), Areas::default());
-    let mut answer = Answer::default();
-    for (number, time) in clip.times(fps).enumerate() {
-        let time_at = Duration::from_secs(1) * number as u32 / fps;
-        let faces: Vec<TrueFace> = clip.faces(time).into_iter().filter(TrueFace::is_asked).collect();
-        let found: Vec<Detection> =
-            faces.iter().map(|face| Detection { rect: face.rect, score: 0.9, states: None }).collect();
-        let links = census.associate(time_at, &found, SIZE[1]).links;
-        let mut frame = Vec::new();
-        for ((face, detection), link) in faces.iter().zip(&found).zip(links) {
-            let certain = |state| if state == face.state { 0.9 } else { 0.05 };
-            let [mask, incorrect, no_mask] = [MaskState::Mask, MaskState::Incorrect, MaskState::NoMask].map(certain);
-            let states = Some(StateScores { mask, incorrect, no_mask });
-            let track = link.track.unwrap_or_default();
-            let classified = ClassifiedFace { detection: *detection, states, state: face.state };
-            census.evidence(time_at, track, &classified, face.rect.h * SIZE[1] as f32);
-            frame.push(Seen { track, rect: face.rect, single: face.state });
-        }
-        answer.frames.push(frame);
-        answer.people.extend(census.take_news().people.into_iter().map(|counted| counted.person));
-    }
-    census.end_all();
-    answer.people.extend(census.take_news().people.into_iter().map(|counted| counted.person));
-    answer
 }

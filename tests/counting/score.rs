@@ -5,7 +5,7 @@ use std::fmt::Write;
 use maskwatch_vision::compliance::Counts;
 use maskwatch_vision::eval::tracking::{TrackingEvaluation, TrackingScore};
 
-use super::play::{Answer, Seen};
+use super::replay::{Answer, Seen};
 use super::stage::{Clip, SIZE, TrueFace};
 
 /// From this overlap on a box is on a face of which nothing is asked.

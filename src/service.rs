@@ -19,7 +19,7 @@ use crate::frames::Hub;
 use crate::http::{HttpServer, Listening, State};
 use crate::logging;
 use crate::metrics::Metrics;
-use crate::people::{Keeper, People, WHOLE_PICTURE};
+use crate::people::{Keeper, People};
 use crate::privacy;
 use crate::roster::{Entry, Roster};
 use crate::rtsp::{RtspServer, Stream};
@@ -97,7 +97,7 @@ impl Service {
         let (people, keeper) = People::start(Arc::clone(&metrics), plan.compliance, plan.state_dir.as_deref())
             .context("people: the thread does not start")?;
         let window = Arc::clone(&people);
-        let figures = move |camera: &str| window.figure(camera, WHOLE_PICTURE).counts;
+        let figures = move |camera: &str, zone: &str| window.figure(camera, zone).counts;
         let events = Events::start(&plan.events, plan.state_dir.as_deref(), &metrics, figures)?;
         let listener: Arc<dyn Listener> = Arc::new(vec![Arc::clone(&people) as Arc<dyn Listener>, events.listener()]);
         let state = State::new(

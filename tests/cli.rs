@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use support::faces::{self, Patch};
 use support::{maskwatch, root, temp_dir};
 
 /// Runs in the checkout and waits.
@@ -181,6 +182,25 @@ fn the_face_of_the_portrait_is_found_and_has_no_mask() {
     let edge = (bbox[0].round() as u32).saturating_sub(2)..(bbox[0].round() as u32 + 4);
     assert!(edge.clone().any(|x| changed(x, y as u32)), "no box at {bbox:?}");
     assert!((300..512).all(|y| (0..512).all(|x| !changed(x, y))));
+}
+
+#[test]
+fn with_privacy_the_copy_has_no_face_and_the_line_stays() {
+    let folder = temp_dir();
+    let (portrait, out) = (portrait(), folder.path().join("out"));
+    let portrait = portrait.to_str().unwrap();
+    let clear = run(&["image", portrait, "--json", "-"]);
+    let hidden = run(&["image", portrait, "--json", "-", "--out", out.to_str().unwrap(), "--privacy", "blur"]);
+    exits(&hidden, 0);
+    assert_eq!(stdout(&hidden), stdout(&clear));
+    let before = image::open(portrait).unwrap().to_rgb8();
+    let after = image::open(out.join("astronaut.png")).unwrap().to_rgb8();
+    let [(face, _)] = faces::find(&before, 0.7)[..] else { panic!("one face in the portrait") };
+    let clean = Patch::of_picture(&before, &face).unwrap();
+    let left = clean.share_in(&Patch::of_picture(&after, &face).unwrap());
+    assert!(clean.strength() > 3.0 && left < 0.15, "{left} of the face is left");
+    assert!(faces::find(&after, 0.5).is_empty());
+    assert!((400..512).all(|y| (0..512).all(|x| before.get_pixel(x, y) == after.get_pixel(x, y))), "the rest stays");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use support::clip::{Clip, Codec};
 use support::peer::{Camera, Viewer};
-use support::{Scrape, grab, soon};
+use support::{Scrape, complaints, grab, soon};
 
 #[test]
 fn metrics_page_is_parsed() {
@@ -24,6 +24,14 @@ fn metrics_page_is_parsed() {
     assert_eq!(scrape.find("process_open_fds", &[]), Some(7.0));
     assert_eq!(scrape.quantile("h", &[], 0.5), Some(2.0));
     assert_eq!(scrape.quantile("h", &[], 0.95), Some(f64::INFINITY));
+}
+
+#[test]
+fn complaints_are_told_from_other_lines() {
+    let line = |text: &str| format!("(maskwatch:17): GStreamer-CRITICAL **: 20:42:50.934: {text}");
+    assert!(complaints::is_one(&line("gst_mini_object_unref: assertion 'mini_object != NULL' failed")));
+    assert!(!complaints::is_one(&line("gst_event_set_seqnum: assertion 'seqnum != GST_SEQNUM_INVALID' failed")));
+    assert!(!complaints::is_one("WARN camera gate: the camera is silent"));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 mod support;
 
+use maskwatch_vision::geometry::Rect;
 use support::clip::{Clip, Codec};
+use support::faces::{self, Patch};
 use support::{Process, grab, soon, temp_dir};
 
 /// A clip of the portrait, moving to the right: one person in every frame.
@@ -76,6 +78,42 @@ fn every_frame_has_its_line_and_its_picture() {
     };
     assert!(red(picture) > red(source) + 250, "a red box: {} pixels against {}", red(picture), red(source));
     assert!(!folder.path().join("out.mp4.part").exists());
+}
+
+#[test]
+fn with_privacy_no_face_is_in_the_output_and_the_lines_stay() {
+    let folder = temp_dir();
+    let plain = portrait(folder.path(), 20);
+    let clip = folder.path().join("tagged.mp4");
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "error", "-i"]).arg(&plain).args([
+        "-c",
+        "copy",
+        "-metadata",
+        "title=Eileen at home",
+    ]);
+    support::process::run_well(command.arg(&clip), soon());
+    let out = folder.path().join("out.mp4");
+    let clear = video(&clip, &["--json", "-"]);
+    let hidden = video(&clip, &["--json", "-", "--out", out.to_str().unwrap(), "--privacy", "blur"]);
+    assert!(hidden.status.success(), "{}", String::from_utf8_lossy(&hidden.stderr));
+    assert_eq!(String::from_utf8(hidden.stdout).unwrap(), String::from_utf8(clear.stdout).unwrap());
+
+    let before = grab::pictures(clip.to_str().unwrap(), "tcp", 20, soon());
+    let after = grab::pictures(out.to_str().unwrap(), "tcp", 20, soon());
+    assert_eq!((before.len(), after.len()), (20, 20));
+    for (number, (before, after)) in before.iter().zip(&after).enumerate() {
+        let [(face, _)] = faces::find(before, 0.7)[..] else { panic!("one face in picture {number}") };
+        let clean = Patch::of_picture(before, &face).unwrap();
+        let left = clean.share_in(&Patch::of_picture(after, &face).unwrap());
+        assert!(clean.strength() > 3.0 && left < 0.15, "{left} of the face is left in picture {number}");
+        assert!(faces::find(after, 0.5).is_empty(), "picture {number}");
+        let corner = Rect::new(0.02, 0.7, 0.2, 0.25);
+        let same = Patch::of_picture(before, &corner).unwrap().share_in(&Patch::of_picture(after, &corner).unwrap());
+        assert!(same > 0.6, "what is no face stays: {same} in picture {number}");
+    }
+    let written = std::fs::read(&out).unwrap();
+    assert!(!written.windows(6).any(|bytes| bytes == b"Eileen"), "what the file said of itself is not passed on");
 }
 
 #[test]

@@ -27,9 +27,6 @@ const HTTP_TIMEOUT_S: u32 = 10;
 /// Threads of a software decoder. More of them hold more frames, and there are more cameras than cores.
 const DECODER_THREADS: i32 = 2;
 
-/// Least score of what is hidden by `privacy: blur`. See deploy/docs/privacy.md for what it costs and misses.
-const HIDE_SCORE: f32 = 0.1;
-
 /// A pipeline that is built and not yet started.
 pub(super) struct Source {
     pub(super) pipeline: gst::Pipeline,
@@ -109,9 +106,7 @@ fn infer(plan: &CameraPlan, engine: Option<&str>) -> Result<gst::Element, glib::
     if let Some(score) = plan.min_score {
         infer.set_property("min-score", score);
     }
-    if plan.privacy == Privacy::Blur {
-        infer.set_property("hide-score", HIDE_SCORE);
-    }
+    infer.set_property("hide", plan.privacy == Privacy::Blur);
     Ok(infer)
 }
 

@@ -199,7 +199,15 @@ impl Camera {
             }
         };
         let mut session = Session::new(&source, &watch);
-        let end = self.attend(&mut session);
+        let attended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.attend(&mut session)));
+        let end = match attended {
+            Ok(end) => end,
+            Err(panic) => {
+                // A pipeline must not be dropped while it plays, whatever happened beside it.
+                self.end(source);
+                std::panic::resume_unwind(panic);
+            }
+        };
         // Metrics and status tell before the teardown, which may take its time.
         if let End::Failed(failure) = &end {
             self.fell(failure);

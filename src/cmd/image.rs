@@ -8,13 +8,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use gstmaskwatch::hide;
 use gstmaskwatch::overlay::{Caption, Painter};
 use image::RgbImage;
-use maskwatch_engine::{Camera, OwnedFrame};
+use maskwatch_engine::{Camera, Engine, OwnedFrame};
 use maskwatch_vision::face::{ClassifiedFace, FaceView};
+use maskwatch_vision::geometry::Rect;
+use maskwatch_vision::privacy::Cover;
 
 use super::window::Window;
-use crate::cli::ImageArgs;
+use crate::cli::{FilePrivacy, ImageArgs};
 use crate::metrics::Metrics;
 use crate::service;
 use output::{Copies, Lines};
@@ -25,11 +28,11 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
     let mut copies = args.out.as_deref().map(Copies::create).transpose()?;
     let metrics = Metrics::new().context("metrics")?;
     let engine = service::start_engine(&super::inference(&args.models), &metrics)?;
-    let camera = engine.attach("image", 1);
+    let looker = Looker::new(&engine, args);
     let mut painter = Painter::new();
     let mut good = true;
     for path in &args.paths {
-        let analysed = analyse(path, &camera, args.min_score);
+        let analysed = looker.analyse(path);
         let (picture, faces) = match analysed {
             Ok(both) => both,
             Err(error) => {
@@ -65,12 +68,36 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
 }
 
-fn analyse(path: &Path, camera: &Camera, min_score: Option<f32>) -> anyhow::Result<(RgbImage, Vec<ClassifiedFace>)> {
-    let picture = decode::upright(path)?;
-    let (width, height) = picture.dimensions();
-    let frame = OwnedFrame::rgb(width, height, picture.as_raw().clone());
-    let faces = camera.analyze(frame, min_score)?;
-    Ok((picture, faces))
+/// Finds faces and, where that is asked for, hides them.
+struct Looker {
+    camera: Camera,
+    /// Least score of a face.
+    face: f32,
+    /// Least score of what is hidden.
+    hide: Option<f32>,
+}
+
+impl Looker {
+    fn new(engine: &Arc<Engine>, args: &ImageArgs) -> Self {
+        let face = args.min_score.unwrap_or(engine.score_threshold());
+        let hide = (args.privacy == FilePrivacy::Blur).then(|| engine.hide_score().min(face));
+        Self { camera: engine.attach("image", 1), face, hide }
+    }
+
+    /// The picture as it may be seen, and its faces.
+    fn analyse(&self, path: &Path) -> anyhow::Result<(RgbImage, Vec<ClassifiedFace>)> {
+        let mut picture = decode::upright(path)?;
+        let (width, height) = picture.dimensions();
+        let frame = OwnedFrame::rgb(width, height, picture.as_raw().clone());
+        let least = self.hide.unwrap_or(self.face);
+        let mut faces = self.camera.analyze_above(frame, Some(least), self.face)?;
+        if self.hide.is_some() {
+            let boxes: Vec<Rect> = faces.iter().map(|face| face.detection.rect).collect();
+            hide::rgb([width, height], &mut picture, &Cover::of_still(&boxes))?;
+            faces.retain(|face| face.detection.score >= self.face);
+        }
+        Ok((picture, faces))
+    }
 }
 
 fn annotate(painter: &mut Painter, mut picture: RgbImage, faces: &[ClassifiedFace]) -> anyhow::Result<Arc<RgbImage>> {

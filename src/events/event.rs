@@ -112,6 +112,9 @@ pub struct PersonFacts {
 /// The figure behind a compliance event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComplianceFacts {
+    /// Name of the zone whose people these are; empty: those of the whole picture
+    #[serde(default)]
+    pub zone: String,
     /// People with a mask among those with a known state, in the sliding window
     pub ratio: f64,
     /// The configured target
@@ -200,7 +203,7 @@ mod tests {
             suppressed: 3,
         };
         let people = Counts { mask: 15, incorrect: 2, no_mask: 3, unknown: 4 };
-        let figure = ComplianceFacts { ratio: 0.75, target: 0.9, for_s: 300, people };
+        let figure = ComplianceFacts { zone: "door".into(), ratio: 0.75, target: 0.9, for_s: 300, people };
         let failure =
             FailureFacts { reason: "refused".into(), cause: "nobody listens".into(), hint: "is it on?".into() };
         let bodies = [
@@ -241,6 +244,16 @@ mod tests {
                 assert!(!validator.is_valid(&without), "without {key}");
             }
         }
+    }
+
+    #[test]
+    fn a_compliance_event_from_before_there_were_zones_is_of_the_whole_picture() {
+        let mut json = serde_json::to_value(&all()[2]).unwrap();
+        assert_eq!(json.as_object_mut().unwrap().remove("zone"), Some("door".into()));
+        let schema: serde_json::Value = serde_json::from_str(&schema().unwrap()).unwrap();
+        assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&json));
+        let Body::ComplianceLow(facts) = serde_json::from_value::<Event>(json).unwrap().body else { panic!() };
+        assert_eq!(facts.zone, "");
     }
 
     #[test]

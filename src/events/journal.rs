@@ -23,8 +23,8 @@ const MOST: usize = 512;
 /// Least time between two log lines about a disk that refuses.
 const COMPLAIN: Duration = Duration::from_secs(60);
 
-/// The people in a camera's window now.
-pub(super) type Figures = Box<dyn Fn(&str) -> Counts + Send>;
+/// The people in the window of a camera's zone now.
+pub(super) type Figures = Box<dyn Fn(&str, &str) -> Counts + Send>;
 
 /// What the thread works with.
 pub(super) struct Journal {
@@ -99,8 +99,10 @@ impl Journal {
 
     fn look_at_figures(&mut self) -> Vec<Draft> {
         let at = self.inbox.now();
-        let cameras = self.policy.cameras();
-        cameras.iter().filter_map(|camera| self.policy.figure(at, camera, (self.figures)(camera))).collect()
+        let places = self.policy.places();
+        let look =
+            |(camera, zone): &(String, String)| self.policy.figure(at, camera, zone, (self.figures)(camera, zone));
+        places.iter().filter_map(look).collect()
     }
 
     fn take_in(&mut self, drafts: Vec<Draft>) {

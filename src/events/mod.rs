@@ -46,8 +46,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// Opens the spool in `state_dir` (in memory without one) and begins to send. `figures` gives the people in a camera's
-    /// compliance window.
+    /// Opens the spool in `state_dir` (in memory without one) and begins to send. `figures` gives the people in the
+    /// compliance window of a camera and a zone.
     ///
     /// # Errors
     /// The spool cannot be written or is in use; a sink's certificates cannot be read; the system gives no thread.
@@ -55,7 +55,7 @@ impl Events {
         plan: &EventsPlan,
         state_dir: Option<&Path>,
         metrics: &Metrics,
-        figures: impl Fn(&str) -> Counts + Send + 'static,
+        figures: impl Fn(&str, &str) -> Counts + Send + 'static,
     ) -> anyhow::Result<Self> {
         let names: Vec<String> = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
         let sinks: Arc<[SinkMetrics]> = names.iter().map(|name| metrics.sink(name)).collect();
@@ -85,7 +85,8 @@ impl Events {
     /// Events of this camera are wanted from now on; called again when its plan has changed.
     pub fn watch(&self, camera: &CameraPlan) {
         let people = camera.privacy != Privacy::Statistics;
-        let watched = Watched { labels: camera.labels.clone(), people };
+        let zones = camera.areas.zones.iter().map(|zone| zone.name.clone()).collect();
+        let watched = Watched { labels: camera.labels.clone(), people, zones };
         self.inbox.put(Happening::Watch { camera: camera.name.clone(), watched });
     }
 

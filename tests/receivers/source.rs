@@ -35,7 +35,7 @@ impl Source {
         let file = SinkPlan { name: "truth".into(), target: SinkTarget::Jsonl(file) };
         let plan = EventsPlan { sinks: [vec![file], sinks].concat(), ..EventsPlan::default() };
         let metrics = Metrics::new().unwrap();
-        let events = Events::start(&plan, Some(&folder.join("state")), &metrics, |_| Counts::default()).unwrap();
+        let events = Events::start(&plan, Some(&folder.join("state")), &metrics, |_, _| Counts::default()).unwrap();
         let mut camera = CameraPlan::new("gate", CameraUrl::parse("rtsp://127.0.0.1:9/x").unwrap());
         camera.labels.insert("site".into(), "mall-a".into());
         events.watch(&camera);

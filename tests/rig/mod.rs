@@ -13,7 +13,7 @@ use maskwatch::frames::Hub;
 use maskwatch::metrics::{CameraMetrics, DisconnectReason, Metrics};
 use maskwatch::sim;
 
-use crate::support::wait_until;
+use crate::support::{complaints, wait_until};
 
 /// Frames that have to come for a camera to count as running.
 const SOME: u64 = 5;
@@ -46,6 +46,7 @@ impl Rig {
 
     /// The same, analysed by a registered engine.
     pub fn with_engine(plan: CameraPlan, all: &Arc<Metrics>, engine: Option<&str>) -> Self {
+        complaints::are_fatal();
         gst::init().unwrap();
         let all = Arc::clone(all);
         let metrics = all.camera(&plan.name);

@@ -2,13 +2,14 @@
 //! people's programs as peers (VLC and ffmpeg, as cameras and as viewers); clips; and bounded waiting.
 //!
 //! Rules: every wait has a deadline and says what it waited for; every child process is ended when its value is
-//! dropped, also when a test panics; nothing here waits for a fixed time.
+//! dropped, also when a test panics; nothing here waits for a fixed time; what GStreamer complains of fails the test.
 
 // Each test file takes what it needs of this module; the rest is unused in that file only.
 #![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 pub mod app;
 pub mod clip;
+pub mod complaints;
 pub mod data;
 pub mod demo;
 pub mod faces;

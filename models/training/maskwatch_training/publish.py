@@ -11,6 +11,8 @@ from . import calibrate_detector, calibration, coco, export, manifest, report, t
 from .nets import backbones, mask_cls, ssd
 
 VOTING = {"floor": 0.05, "inside": 0.9, "iou": 0.25}
+# Of a new detector; scores are calibrated, so that it means the same for the next one.
+HIDE_SCORE = 0.15
 
 
 def _input(spec: manifest.InputSpec) -> dict:
@@ -24,6 +26,14 @@ def _previous(folder: Path) -> dict:
         return {}
     raw = manifest.load(folder, check_hash=False).raw
     return {k: raw[k] for k in ("licence", "sources", "description", "card", "accuracy") if k in raw}
+
+
+def _hide_score(folder: Path, threshold: float) -> float:
+    """The existing manifest's least score of what is hidden, else the usual one; never over ``threshold``."""
+    known = {}
+    if (folder / "manifest.yaml").exists():
+        known = manifest.load(folder, check_hash=False).raw.get("detection", {})
+    return min(known.get("hide_score", HIDE_SCORE), threshold)
 
 
 def report_model(run: Path, folder: Path) -> float:
@@ -71,8 +81,8 @@ def detector_model(
             "scores": "scores", "boxes": "boxes", "classes": list(ssd.CLASSES), "activation": "softmax",
             "box_format": "ssd", "variances": [ssd.CENTRE_VARIANCE, ssd.SIZE_VARIANCE],
             "anchors": {"levels": ssd.LEVELS},
-            "score_threshold": threshold, "nms_iou": nms_iou, "voting": VOTING,
-            "max_faces": 200,
+            "score_threshold": threshold, "hide_score": _hide_score(folder, threshold), "nms_iou": nms_iou,
+            "voting": VOTING, "max_faces": 200,
         },
         **_previous(folder),
     })

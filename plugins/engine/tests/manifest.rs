@@ -41,6 +41,11 @@ fn each_wrong_field_is_named_with_its_line() {
         ("[background, face]", "[face, face]", &["detection.classes: names a class twice"]),
         ("[background, face]", "[background, nose]", &["detection.classes[1]: unknown variant `nose`"]),
         ("score_threshold: 0.2", "score_threshold: 1.2", &["detection.score_threshold: 1.2 is not in 0..=1"]),
+        (
+            "score_threshold: 0.2",
+            "score_threshold: 0.2\n  hide_score: 0.3",
+            &["detection.hide_score: 0.3 is not in 0..=0.2"],
+        ),
         ("nms_iou: 0.4", "nms_iou: .nan", &["detection.nms_iou: NaN is not in"]),
         ("max_faces: 200", "max_faces: 0", &["detection.max_faces: is 0"]),
         ("boxes: boxes", "boxes: scores", &["detection.boxes: names the same tensor"]),
@@ -139,6 +144,20 @@ fn an_ssd_with_states_and_what_is_for_people_are_read() {
     assert_eq!(spec.anchors, Some(2 * 2 * 2));
     assert!(matches!(&spec.decode.boxes, BoxFormat::Ssd { variances: [0.1, 0.2], .. }));
     assert_eq!((manifest.about.sources.len(), manifest.about.licence.as_deref()), (2, Some("MIT")));
+}
+
+#[test]
+fn what_is_hidden_has_a_score_of_its_own() {
+    let hidden = |text: String| {
+        let models = Models::new();
+        models.add("faces", &text);
+        let Task::Detection(spec) = Manifest::load(models.path(), "faces").unwrap().task else { panic!("{text}") };
+        spec.hide_score
+    };
+    let text = detector("faces", "[background, face]");
+    assert_eq!(hidden(text.replace("score_threshold: 0.2", "score_threshold: 0.2\n  hide_score: 0.15")), 0.15);
+    assert_eq!(hidden(text.replace("score_threshold: 0.2", "score_threshold: 0.02")), 0.02);
+    assert_eq!(hidden(text), 0.1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! * [`maskinfer`](infer) samples frames, has them analysed by an engine that all cameras share, and puts the faces on
 //!   every buffer that passes ([`meta::FaceMeta`]) and on the bus ([`report`]).
+//! * [`maskhide`](hide) makes them unrecognisable.
 //! * [`maskoverlay`](overlay) draws them.
 //!
 //! As a library: call [`plugin_register_static`] once after `gst::init`, and [`engines::register`] with your engine.
@@ -24,6 +25,7 @@ mod plugin {
 
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         crate::infer::register(plugin)?;
+        crate::hide::register(plugin)?;
         crate::overlay::register(plugin)
     }
 

@@ -31,9 +31,20 @@ impl FaceMeta {
         if let Some(mut present) = buffer.meta_mut::<Self>() {
             present.0.faces = faces;
             present.0.analyzed = analyzed;
+            present.0.hide = None;
             return;
         }
-        let mut params = imp::Params { faces: Some(faces), analyzed };
+        Self::put(buffer, imp::Params { faces: Some(faces), analyzed, hide: None });
+    }
+
+    /// Names the boxes that may be faces and are to be hidden, on a buffer that carries its faces already.
+    pub fn set_hide(buffer: &mut gst::BufferRef, boxes: Vec<Rect>) {
+        if let Some(mut present) = buffer.meta_mut::<Self>() {
+            present.0.hide = Some(boxes);
+        }
+    }
+
+    fn put(buffer: &mut gst::BufferRef, mut params: imp::Params) {
         // SAFETY: `buffer` is borrowed mutably, hence writable. `info` describes `imp::FaceMeta`, whose init function
         // takes a pointer to `imp::Params`, which outlives the call.
         unsafe {
@@ -54,6 +65,11 @@ impl FaceMeta {
     /// Whether the faces are known; see [`FaceMeta::add`].
     pub fn analyzed(&self) -> bool {
         self.0.analyzed
+    }
+
+    /// Boxes of everything in this very picture that may be a face; `None` where that is not known.
+    pub fn hide(&self) -> Option<&[Rect]> {
+        self.0.hide.as_deref()
     }
 }
 
@@ -109,11 +125,9 @@ fn placement(from: Shape, to: Shape) -> Rect {
     }
 }
 
-/// The faces of the scaled copy.
-fn place(faces: &[FaceView], within: Rect) -> Vec<FaceView> {
-    let moved =
-        |r: Rect| Rect::new(within.x + r.x * within.w, within.y + r.y * within.h, r.w * within.w, r.h * within.h);
-    faces.iter().map(|face| FaceView { rect: moved(face.rect), ..*face }).collect()
+/// A box of the picture in the scaled copy.
+fn place(r: &Rect, within: Rect) -> Rect {
+    Rect::new(within.x + r.x * within.w, within.y + r.y * within.h, r.w * within.w, r.h * within.h)
 }
 
 mod imp {
@@ -129,6 +143,7 @@ mod imp {
     pub(super) struct Params {
         pub(super) faces: Option<Vec<FaceView>>,
         pub(super) analyzed: bool,
+        pub(super) hide: Option<Vec<Rect>>,
     }
 
     /// The meta as it lies in the buffer.
@@ -137,6 +152,7 @@ mod imp {
         parent: gst::ffi::GstMeta,
         pub(super) faces: Vec<FaceView>,
         pub(super) analyzed: bool,
+        pub(super) hide: Option<Vec<Rect>>,
     }
 
     pub(super) fn api() -> glib::Type {
@@ -183,14 +199,19 @@ mod imp {
             let params = &mut *params.cast::<Params>();
             ptr::write(&raw mut (*meta).faces, params.faces.take().unwrap_or_default());
             ptr::write(&raw mut (*meta).analyzed, params.analyzed);
+            ptr::write(&raw mut (*meta).hide, params.hide.take());
         }
         glib::ffi::GTRUE
     }
 
     /// SAFETY: called by GStreamer once for each meta that `init` made.
     unsafe extern "C" fn free(meta: *mut gst::ffi::GstMeta, _buffer: *mut gst::ffi::GstBuffer) {
-        // SAFETY: `init` has written `faces`, and nothing reads the meta after this.
-        unsafe { ptr::drop_in_place(&raw mut (*meta.cast::<FaceMeta>()).faces) }
+        // SAFETY: `init` has written both fields, and nothing reads the meta after this.
+        unsafe {
+            let meta = meta.cast::<FaceMeta>();
+            ptr::drop_in_place(&raw mut (*meta).faces);
+            ptr::drop_in_place(&raw mut (*meta).hide);
+        }
     }
 
     /// SAFETY: called by GStreamer with a writable `dest` and a meta of this kind.
@@ -212,8 +233,13 @@ mod imp {
                 return glib::ffi::GFALSE;
             };
             let meta = &*meta.cast::<FaceMeta>();
-            let faces = super::place(&meta.faces, within);
-            super::FaceMeta::add(gst::BufferRef::from_mut_ptr(dest), faces, meta.analyzed);
+            let moved = |rect: &Rect| super::place(rect, within);
+            let faces = meta.faces.iter().map(|face| FaceView { rect: moved(&face.rect), ..*face }).collect();
+            let dest = gst::BufferRef::from_mut_ptr(dest);
+            super::FaceMeta::add(dest, faces, meta.analyzed);
+            if let Some(boxes) = &meta.hide {
+                super::FaceMeta::set_hide(dest, boxes.iter().map(moved).collect());
+            }
         }
         glib::ffi::GTRUE
     }
@@ -299,8 +325,19 @@ mod tests {
         assert_eq!(placement(hd, square), Rect::new(0.0, 0.21875, 1.0, 0.5625));
         assert_eq!(placement(square, hd), Rect::new(0.21875, 0.0, 0.5625, 1.0));
         assert_eq!(placement(hd, Shape { width: 0, ..hd }), Rect::FULL);
-        let placed = place(&[face(3)], Rect::new(0.0, 0.25, 1.0, 0.5));
-        assert_eq!(placed[0].rect, Rect::new(0.25, 0.5, 0.5, 0.125));
-        assert_eq!(placed[0].track, 3);
+        let placed = place(&face(3).rect, Rect::new(0.0, 0.25, 1.0, 0.5));
+        assert_eq!(placed, Rect::new(0.25, 0.5, 0.5, 0.125));
+    }
+
+    #[test]
+    fn what_to_hide_goes_along_and_ends_with_new_faces() {
+        let mut buffer = carrying(vec![face(1)]);
+        assert_eq!(FaceMeta::get(&buffer).unwrap().hide(), None);
+        FaceMeta::set_hide(buffer.make_mut(), vec![Rect::FULL, face(1).rect]);
+        let mut copy = buffer.copy_deep().unwrap();
+        assert_eq!(FaceMeta::get(&copy).unwrap().hide(), Some(&[Rect::FULL, face(1).rect][..]));
+        FaceMeta::add(copy.make_mut(), vec![face(2)], true);
+        assert_eq!(FaceMeta::get(&copy).unwrap().hide(), None);
+        assert!(FaceMeta::get(&buffer).unwrap().hide().is_some());
     }
 }

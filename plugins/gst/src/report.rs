@@ -48,7 +48,7 @@ pub struct FrameReport {
     pub faces: Vec<FaceView>,
     /// The faces of this frame alone, as found.
     pub raw: Vec<ClassifiedFace>,
-    /// Boxes of everything that may be a face, to be hidden: those of at least `hide-score`. `None`: not asked for.
+    /// Boxes of everything that may be a face, to be hidden: those of at least `hide-score`. `None`: `hide` is not set.
     pub hide: Option<Vec<Rect>>,
     /// Size, light and sharpness of the faces, best detections first, at most sixteen.
     pub quality: Vec<FaceQuality>,

@@ -32,6 +32,11 @@ fn maskinfer() {
 }
 
 #[test]
+fn maskhide() {
+    run(include_str!("../src/hide/launch.txt"));
+}
+
+#[test]
 fn maskoverlay() {
     run(include_str!("../src/overlay/launch.txt"));
 }

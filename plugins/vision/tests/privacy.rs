@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::privacy::{Cover, Gate, Looks, PrivacyConfig, Unknown};
+use maskwatch_vision::privacy::{Cover, Film, Gate, Looks, PrivacyConfig, Unknown};
 use proptest::prelude::*;
 
 const FRAME: u64 = 40;
@@ -124,6 +124,36 @@ proptest! {
     }
 
     #[test]
+    fn in_a_file_no_face_is_shown_shortly_before_and_after_it_is_found(
+        found in prop::collection::vec(prop::option::weighted(0.9, faces()), 1..60),
+    ) {
+        let config = PrivacyConfig::for_file();
+        let mut film = Film::new(config);
+        for (frame, faces) in found.iter().enumerate() {
+            film.push(Some(ms(frame as u64 * FRAME)), frame, faces.as_deref());
+        }
+        film.end();
+        let out: Vec<(usize, Cover)> = std::iter::from_fn(|| film.take()).collect();
+        prop_assert!(out.iter().map(|(frame, _)| *frame).eq(0..found.len()), "in order, each once");
+        let own = |frame: usize| found[frame].iter().flatten();
+        for (frame, cover) in &out {
+            if found[*frame].is_none() {
+                continue;
+            }
+            for face in own(*frame) {
+                prop_assert!(!cover.shows(face), "{frame} shows its own {face:?}");
+            }
+            // Found in one later picture and in none before it since: it is somebody who came, or was missed.
+            let Some(next) = found.get(frame + 1) else { continue };
+            if own(*frame).next().is_none() {
+                for face in next.iter().flatten() {
+                    prop_assert!(!cover.shows(face), "{frame} shows {face:?} of the next");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn nonsense_hides_everything(value in prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY])) {
         let mut looks = Looks::new(PrivacyConfig::default());
         looks.add(ms(0), &[Rect { x: value, ..face(0.5, 0.5) }]);
@@ -207,6 +237,44 @@ fn a_step_back_and_a_cut_begin_anew() {
     let out: Vec<_> = std::iter::from_fn(|| gate.take(ms(130))).collect();
     assert_eq!(out, [('c', Cover::Whole(Unknown::First)), ('d', Cover::Whole(Unknown::First))]);
     assert_eq!(gate.clear(), 0);
+}
+
+#[test]
+fn in_a_file_a_face_is_hidden_before_it_is_found_and_when_it_is_missed() {
+    let mut film = Film::new(PrivacyConfig::for_file());
+    let comer = face(0.4, 0.4);
+    // Found in pictures 10 to 19, but for 13 to 15.
+    let found = |frame: u64| (10..20).contains(&frame) && !(13..16).contains(&frame);
+    for frame in 0..80 {
+        let faces = if found(frame) { vec![comer] } else { Vec::new() };
+        film.push(Some(ms(frame * FRAME)), frame, Some(&faces));
+    }
+    film.end();
+    let shown: Vec<u64> =
+        std::iter::from_fn(|| film.take()).filter_map(|(frame, cover)| cover.shows(&comer).then_some(frame)).collect();
+    let expected: Vec<u64> = (0..5).chain(45..80).collect();
+    assert_eq!(shown, expected, "hidden from 0.2 s before to a second after");
+}
+
+#[test]
+fn in_a_file_what_is_not_known_is_hidden_as_a_whole() {
+    let mut film = Film::new(PrivacyConfig { max_frames: 4, ..PrivacyConfig::for_file() });
+    let take = |film: &mut Film<u64>| std::iter::from_fn(|| film.take()).collect::<Vec<_>>();
+    for frame in 0..6 {
+        film.push(Some(ms(frame * FRAME)), frame, None);
+    }
+    let first = Cover::Whole(Unknown::First);
+    assert_eq!(take(&mut film), [(0, first.clone()), (1, first.clone())], "no more than four wait");
+    film.push(None, 6, None);
+    film.push(None, 7, Some(&[]));
+    assert_eq!(take(&mut film).last(), Some(&(7, Cover::Parts(Vec::new()))), "one without a time stands alone");
+    film.push(Some(ms(1000)), 8, Some(&[]));
+    film.push(Some(ms(1040)), 9, None);
+    film.push(Some(ms(0)), 10, Some(&[face(0.5, 0.5)]));
+    film.end();
+    let covers = take(&mut film);
+    assert_eq!(covers[..2], [(8, Cover::Parts(Vec::new())), (9, Cover::Whole(Unknown::Late))]);
+    assert!(!covers[2].1.shows(&face(0.5, 0.5)));
 }
 
 #[test]

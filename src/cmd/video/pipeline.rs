@@ -7,7 +7,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::super::window::listen_to_keys;
-use crate::cli::VideoArgs;
+use crate::cli::{FilePrivacy, VideoArgs};
 
 /// Encoders for the file, best first, with what makes them good for one.
 const ENCODERS: [(&str, &str); 2] = [
@@ -39,6 +39,7 @@ impl Video {
         let infer = rest.by_name("infer").context("no maskinfer")?;
         infer.set_property("engine", engine);
         infer.set_property("camera", "video");
+        infer.set_property("hide", args.privacy == FilePrivacy::Blur);
         if let Some(score) = args.min_score {
             infer.set_property("min-score", score);
         }
@@ -136,10 +137,14 @@ fn description(args: &VideoArgs) -> anyhow::Result<String> {
         ))
     };
     let window = "queue ! videoconvertscale name=window ! autovideosink sync=true";
+    let draw = match args.privacy {
+        FilePrivacy::Off => "maskoverlay clock=false",
+        FilePrivacy::Blur => "maskhide ! maskoverlay clock=false",
+    };
     Ok(match (&args.out, args.show) {
         (None, false) => format!("{head} ! fakesink sync=false"),
-        (Some(_), false) => format!("{head} ! maskoverlay clock=false ! {}", encode()?),
-        (None, true) => format!("{head} ! maskoverlay clock=false ! {window}"),
-        (Some(_), true) => format!("{head} ! maskoverlay clock=false ! tee name=t ! {} t. ! {window}", encode()?),
+        (Some(_), false) => format!("{head} ! {draw} ! {}", encode()?),
+        (None, true) => format!("{head} ! {draw} ! {window}"),
+        (Some(_), true) => format!("{head} ! {draw} ! tee name=t ! {} t. ! {window}", encode()?),
     })
 }

@@ -15,7 +15,7 @@ pub(super) struct News {
     pub(super) ratio: f64,
 }
 
-/// Watches the ratio of one camera.
+/// Watches the ratio of one camera or zone.
 #[derive(Clone, Debug)]
 pub(super) struct Watchdog {
     alert: ComplianceAlert,

@@ -19,6 +19,7 @@ use self::limit::Limit;
 use super::event::{Body, ComplianceFacts, FailureFacts, PersonFacts, SightFacts};
 use crate::config::plan::ComplianceAlert;
 use crate::metrics::DisconnectReason;
+use crate::people::WHOLE_PICTURE;
 
 /// A moment by two clocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +48,8 @@ pub struct Watched {
     pub labels: BTreeMap<String, String>,
     /// Whether single people may be told of.
     pub people: bool,
+    /// Names of the zones whose compliance is looked at besides the whole picture's.
+    pub zones: Vec<String>,
 }
 
 /// How a camera's connection was last told of.
@@ -68,7 +71,8 @@ struct Memory {
     sight: Sight,
     no_mask: Limit,
     incorrect: Limit,
-    watchdog: Option<Watchdog>,
+    /// By zone; the whole picture's under the empty name.
+    watchdogs: BTreeMap<String, Watchdog>,
 }
 
 /// The decisions for all cameras.
@@ -85,13 +89,16 @@ impl Policy {
         Self { person_every, compliance, cameras: HashMap::new() }
     }
 
-    /// A camera is there, or what is known of it has changed. What is remembered of it stays.
+    /// A camera is there, or what is known of it has changed. What is remembered of it and of its zones stays.
     pub fn watch(&mut self, camera: &str, watched: Watched) {
         let memory = self.cameras.entry(camera.to_owned()).or_default();
-        memory.watched = watched;
-        if memory.watchdog.is_none() {
-            memory.watchdog = self.compliance.map(Watchdog::new);
+        if let Some(alert) = self.compliance {
+            let places = std::iter::once(WHOLE_PICTURE.to_owned()).chain(watched.zones.iter().cloned());
+            let mut known = std::mem::take(&mut memory.watchdogs);
+            let kept = |zone: String| (known.remove(&zone).unwrap_or_else(|| Watchdog::new(alert)), zone);
+            memory.watchdogs = places.map(kept).map(|(watchdog, zone)| (zone, watchdog)).collect();
         }
+        memory.watched = watched;
     }
 
     /// A camera is configured no longer.
@@ -99,9 +106,12 @@ impl Policy {
         self.cameras.remove(camera);
     }
 
-    /// All cameras that are watched.
-    pub fn cameras(&self) -> Vec<String> {
-        self.cameras.keys().cloned().collect()
+    /// All places whose compliance is watched: camera and zone.
+    pub fn places(&self) -> Vec<(String, String)> {
+        let zones = |(camera, memory): (&String, &Memory)| {
+            memory.watchdogs.keys().map(|zone| (camera.clone(), zone.clone())).collect::<Vec<_>>()
+        };
+        self.cameras.iter().filter(|(_, memory)| memory.watched.people).flat_map(zones).collect()
     }
 
     /// The camera's labels; none for one that is not known.
@@ -131,12 +141,13 @@ impl Policy {
         Some(Draft { at, camera: camera.to_owned(), body })
     }
 
-    /// The people in the camera's window now; called every few seconds.
-    pub fn figure(&mut self, at: Moment, camera: &str, people: Counts) -> Option<Draft> {
+    /// The people in the window of a camera's zone now, or of its whole picture; called every few seconds.
+    pub fn figure(&mut self, at: Moment, camera: &str, zone: &str, people: Counts) -> Option<Draft> {
         let alert = self.compliance?;
         let memory = self.cameras.get_mut(camera).filter(|memory| memory.watched.people)?;
-        let news = memory.watchdog.as_mut()?.look(at.steady, &people)?;
-        let facts = ComplianceFacts { ratio: news.ratio, target: alert.target, for_s: alert.hold.as_secs(), people };
+        let news = memory.watchdogs.get_mut(zone)?.look(at.steady, &people)?;
+        let (zone, for_s) = (zone.to_owned(), alert.hold.as_secs());
+        let facts = ComplianceFacts { zone, ratio: news.ratio, target: alert.target, for_s, people };
         let body = if news.low { Body::ComplianceLow(facts) } else { Body::ComplianceRecovered(facts) };
         Some(Draft { at, camera: camera.to_owned(), body })
     }

@@ -17,7 +17,8 @@ fn failure() -> FailureFacts {
 fn policy(people: bool) -> Policy {
     let alert = ComplianceAlert { target: 0.9, hold: Duration::from_secs(60), minimum: 10 };
     let mut policy = Policy::new(Duration::from_secs(30), Some(alert));
-    policy.watch("gate", Watched { labels: BTreeMap::from([("site".into(), "a".into())]), people });
+    let labels = BTreeMap::from([("site".into(), "a".into())]);
+    policy.watch("gate", Watched { labels, people, zones: vec!["door".into()] });
     policy
 }
 
@@ -53,7 +54,8 @@ fn a_camera_of_statistics_gives_no_events_about_people() {
     let mut policy = policy(false);
     assert_eq!(policy.verdict(moment(0), "gate", &person(MaskState::NoMask), &[]), None);
     let people = Counts { no_mask: 100, ..Counts::default() };
-    assert!((0..100).all(|second| policy.figure(moment(second), "gate", people).is_none()));
+    assert!((0..100).all(|second| policy.figure(moment(second), "gate", "", people).is_none()));
+    assert!(policy.places().is_empty());
     assert_eq!(kind(policy.up(moment(0), "gate")), Some("camera.up"), "but of its health");
 }
 
@@ -64,9 +66,36 @@ fn compliance_low_and_recovered() {
     for second in (0..400).step_by(5) {
         let no_mask = if second < 200 { 5 } else { 1 };
         let people = Counts { mask: 15, no_mask, ..Counts::default() };
-        told.extend(kind(policy.figure(moment(second), "gate", people)).map(|kind| (second, kind)));
+        told.extend(kind(policy.figure(moment(second), "gate", "", people)).map(|kind| (second, kind)));
     }
     assert_eq!(told, [(60, "compliance.low"), (260, "compliance.recovered")]);
+}
+
+#[test]
+fn each_zone_has_its_own_compliance() {
+    let mut policy = policy(true);
+    let places: Vec<_> = policy.places().into_iter().map(|(_, zone)| zone).collect();
+    assert_eq!(places, ["", "door"]);
+    let mut look = |seconds: std::ops::Range<u64>| {
+        let mut told = Vec::new();
+        for second in seconds.step_by(5) {
+            // Without a mask at the door, with one everywhere else: 95 % of all.
+            for (zone, mask, no_mask) in [("", 190, 10), ("door", 10, 10), ("roof", 0, 50)] {
+                let people = Counts { mask, no_mask, ..Counts::default() };
+                let draft = policy.figure(moment(second), "gate", zone, people);
+                told.extend(draft.map(|draft| (second, draft.body)));
+            }
+        }
+        // The configuration was read anew.
+        policy.watch("gate", Watched { people: true, zones: vec!["door".into(), "hall".into()], ..Watched::default() });
+        told
+    };
+    let told = look(0..100);
+    let [(60, Body::ComplianceLow(facts))] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((facts.zone.as_str(), facts.ratio), ("door", 0.5));
+    assert!(look(100..300).is_empty(), "it is told already");
+    policy.watch("gate", Watched { people: true, ..Watched::default() });
+    assert_eq!(policy.places().len(), 1, "a zone that is gone is not looked at");
 }
 
 #[test]

@@ -94,8 +94,22 @@ impl Camera {
     /// # Errors
     /// The picture was dropped (superseded, flushed, the engine stopped), or its analysis failed.
     pub fn analyze(&self, frame: OwnedFrame, min_score: Option<f32>) -> Result<Vec<ClassifiedFace>, EngineError> {
+        self.analyze_above(frame, min_score, 0.0)
+    }
+
+    /// As [`Camera::analyze`], but only faces of at least the score `face` are classified: those under it are what else
+    /// may be a face, to be hidden.
+    ///
+    /// # Errors
+    /// As [`Camera::analyze`].
+    pub fn analyze_above(
+        &self,
+        frame: OwnedFrame,
+        min_score: Option<f32>,
+        face: f32,
+    ) -> Result<Vec<ClassifiedFace>, EngineError> {
         let (done, result) = bounded(1);
-        self.submit(Box::new(Single { frame, done }), min_score);
+        self.submit(Box::new(Single { frame, face, done }), min_score);
         let camera = || self.place.name.clone();
         match result.recv() {
             Ok(Outcome::Done(faces)) => Ok(faces),
@@ -121,9 +135,11 @@ impl Drop for Camera {
     }
 }
 
-/// A picture of which every face is classified, and whose result somebody waits for.
+/// A picture whose result somebody waits for.
 struct Single {
     frame: OwnedFrame,
+    /// Least score of what is classified.
+    face: f32,
     done: Sender<Outcome>,
 }
 
@@ -133,7 +149,7 @@ impl Subject for Single {
     }
 
     fn select(&mut self, found: &[Detection]) -> Vec<usize> {
-        (0..found.len()).collect()
+        (0..found.len()).filter(|&index| found[index].score >= self.face).collect()
     }
 
     fn finish(self: Box<Self>, outcome: Outcome) {

@@ -53,6 +53,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     models: Vec<ModelInfo>,
     score_threshold: f32,
+    hide_score: f32,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -100,6 +101,11 @@ impl Engine {
     /// The detector's own least face score: where [`Camera::submit`] is given none.
     pub fn score_threshold(&self) -> f32 {
         self.score_threshold
+    }
+
+    /// The detector's own least score of what is hidden where no face may be seen.
+    pub fn hide_score(&self) -> f32 {
+        self.hide_score
     }
 
     /// Makes a place for a camera. `weight`: its share when more pictures wait than a batch holds, against the other
@@ -150,8 +156,8 @@ impl Parts {
         let mut models = vec![detector_network.info().clone()];
         models.extend(classifier.iter().map(|(network, _)| network.info().clone()));
         // From here on a failure drops the engine, which stops what has been started.
-        let score_threshold = detector.spec.decode.score_threshold;
-        let mut engine = Engine { shared, models, score_threshold, threads: Vec::new() };
+        let (score_threshold, hide_score) = (detector.spec.decode.score_threshold, detector.spec.hide_score);
+        let mut engine = Engine { shared, models, score_threshold, hide_score, threads: Vec::new() };
         let mut next = Next::Finish;
         let mut classify = None;
         if let Some((network, model)) = classifier {

@@ -15,6 +15,8 @@ use super::{
 };
 
 const FORMAT_HINT: &str = "see models/README.md for the format";
+/// `hide_score` of a model that does not name it, or its threshold where that is lower.
+const HIDE_SCORE: f32 = 0.1;
 
 /// Parses and checks the text of the manifest at `path`.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Manifest, ManifestError> {
@@ -182,6 +184,8 @@ fn detection_task(
         );
     }
     problems.within("detection.score_threshold", raw.score_threshold, 0.0..=1.0);
+    let hide_score = raw.hide_score.unwrap_or_else(|| HIDE_SCORE.min(raw.score_threshold));
+    problems.within("detection.hide_score", hide_score, 0.0..=raw.score_threshold.clamp(0.0, 1.0));
     problems.within("detection.nms_iou", raw.nms_iou, 0.0..=1.0);
     if let Some(voting) = raw.voting {
         problems.within("detection.voting.floor", voting.floor, 0.0..=1.0);
@@ -207,7 +211,7 @@ fn detection_task(
         voting: raw.voting.map(|RawVoting { floor, inside, iou }| Voting { floor, inside, iou }),
         max_faces: raw.max_faces,
     };
-    Some(Task::Detection(DetectionSpec { scores: raw.scores, boxes: raw.boxes, decode, states, anchors }))
+    Some(Task::Detection(DetectionSpec { scores: raw.scores, boxes: raw.boxes, decode, hide_score, states, anchors }))
 }
 
 /// The way boxes are written, with its anchors. `None` when something about it is wrong.

@@ -79,6 +79,8 @@ pub struct DetectionSpec {
     pub boxes: String,
     /// Decoding of both.
     pub decode: DecodeSpec,
+    /// Least score of what may be a face and is hidden where no face may be seen; not over the decoding's threshold.
+    pub hide_score: f32,
     /// Whether the classes name states, so that the detector gives state scores.
     pub states: bool,
     /// `A`, where anchors fix it (`box_format: ssd`).

@@ -81,6 +81,7 @@ pub(super) struct RawDetection {
     pub(super) variances: Option<[f32; 2]>,
     pub(super) anchors: Option<RawAnchors>,
     pub(super) score_threshold: f32,
+    pub(super) hide_score: Option<f32>,
     pub(super) nms_iou: f32,
     pub(super) voting: Option<RawVoting>,
     pub(super) max_faces: usize,

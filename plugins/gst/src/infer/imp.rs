@@ -143,7 +143,7 @@ impl BaseTransformImpl for MaskInfer {
         let mode = Mode { camera, track: settings.track, sync: settings.sync, interval, areas };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
         let face = settings.min_score().unwrap_or(engine.score_threshold());
-        let scores = Scores::new(face, settings.hide_score());
+        let scores = Scores::new(face, settings.hide_score(engine.hide_score()));
         let running = Running {
             session: Session::new(&self.obj(), mode),
             camera: Arc::new(engine.attach(&name, settings.weight)),
@@ -302,8 +302,11 @@ impl MaskInfer {
             return Ok(());
         }
         match turn.session.wait() {
-            Verdict::Faces(faces) => {
+            Verdict::Known { faces, hide } => {
                 FaceMeta::add(buffer, faces, true);
+                if let Some(boxes) = hide {
+                    FaceMeta::set_hide(buffer, boxes);
+                }
                 Ok(())
             }
             Verdict::Interrupted => Err(gst::FlowError::Flushing),

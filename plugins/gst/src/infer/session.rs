@@ -9,6 +9,7 @@ use gst::{glib, prelude::*};
 use maskwatch_vision::{
     census::{Census, News},
     face::{ClassifiedFace, Detection, FaceView, MaskState},
+    geometry::Rect,
     sight::Luma,
     track::{Link, TrackerConfig},
     zone::Areas,
@@ -53,7 +54,11 @@ pub(super) struct FrameFacts {
 /// How a frame that was waited for ended.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    Faces(Vec<FaceView>),
+    Known {
+        faces: Vec<FaceView>,
+        /// Boxes to hide, where they are asked for.
+        hide: Option<Vec<Rect>>,
+    },
     Failed(String),
     Interrupted,
 }
@@ -169,7 +174,7 @@ impl Session {
         let news = state.census.take_news();
         state.latest = Some((frame.time, faces.clone()));
         if self.mode.sync {
-            state.verdict = Some(Verdict::Faces(faces.clone()));
+            state.verdict = Some(Verdict::Known { faces: faces.clone(), hide: looked.hide.clone() });
         }
         drop(state);
         self.post(Report::Frame(FrameReport {
@@ -343,7 +348,7 @@ fn exact(links: &[Link], raw: &[ClassifiedFace], shown: &[FaceView]) -> Vec<Face
 
 #[cfg(test)]
 mod tests {
-    use maskwatch_vision::{face::StateScores, geometry::Rect};
+    use maskwatch_vision::face::StateScores;
 
     use super::*;
 

@@ -16,6 +16,7 @@ pub(super) struct Settings {
     pub(super) track: bool,
     pub(super) weight: u32,
     min_score: f32,
+    hide: bool,
     hide_score: f32,
     areas: String,
     models_dir: String,
@@ -38,6 +39,7 @@ impl Default for Settings {
             track: true,
             weight: 1,
             min_score: -1.0,
+            hide: false,
             hide_score: -1.0,
             areas: String::new(),
             models_dir: options.models_dir.to_string_lossy().into_owned(),
@@ -57,9 +59,9 @@ impl Settings {
         (self.min_score >= 0.0).then_some(self.min_score)
     }
 
-    /// The least score of what may be a face and is to be hidden, where the user asks for such.
-    pub(super) fn hide_score(&self) -> Option<f32> {
-        (self.hide_score >= 0.0).then_some(self.hide_score)
+    /// The least score of what may be a face and is to be hidden, where the user asks for such; `model`: the model's own.
+    pub(super) fn hide_score(&self, model: f32) -> Option<f32> {
+        self.hide.then_some(if self.hide_score >= 0.0 { self.hide_score } else { model })
     }
 
     /// The areas.
@@ -100,6 +102,7 @@ impl Settings {
             "track" => self.track = value.get().unwrap_or(self.track),
             "weight" => self.weight = value.get().unwrap_or(self.weight),
             "min-score" => self.min_score = value.get().unwrap_or(self.min_score),
+            "hide" => self.hide = value.get().unwrap_or(self.hide),
             "hide-score" => self.hide_score = value.get().unwrap_or(self.hide_score),
             "areas" => self.areas = text(),
             "models-dir" => self.models_dir = text(),
@@ -124,6 +127,7 @@ impl Settings {
             "track" => self.track.to_value(),
             "weight" => self.weight.to_value(),
             "min-score" => self.min_score.to_value(),
+            "hide" => self.hide.to_value(),
             "hide-score" => self.hide_score.to_value(),
             "areas" => self.areas.to_value(),
             "models-dir" => self.models_dir.to_value(),
@@ -192,10 +196,11 @@ pub(super) fn properties() -> Vec<glib::ParamSpec> {
             default.weight,
         ),
         score("min-score", "Least score", "Least detection score; below 0: the model's own", default.min_score),
+        boolean("hide", "Name what to hide", "Reports name all boxes that may be faces", default.hide),
         score(
             "hide-score",
             "Least score to hide",
-            "Reports name boxes of at least this score, to be hidden; below 0: none",
+            "With hide: least score of a box that may be a face; below 0: the model's own",
             default.hide_score,
         ),
         string("areas", "Areas", "Zones, lines and ignore masks as JSON; empty: none", &default.areas),
@@ -246,6 +251,16 @@ mod tests {
         assert!(settings.get("nonsense").is_none());
         assert!(settings.set("camera", &None::<String>.to_value()));
         assert_eq!(settings.camera, "");
+    }
+
+    #[test]
+    fn what_to_hide_is_asked_for_and_then_by_the_models_score() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.hide_score(0.1), None);
+        settings.set("hide", &true.to_value());
+        assert_eq!(settings.hide_score(0.1), Some(0.1));
+        settings.set("hide-score", &0.3f32.to_value());
+        assert_eq!(settings.hide_score(0.1), Some(0.3));
     }
 
     trait CompareText {

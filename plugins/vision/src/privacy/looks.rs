@@ -69,7 +69,7 @@ impl Looks {
         let after = self.looks.partition_point(|look| look.time < time);
         let next = self.looks.get(after)?;
         if next.time == time {
-            return Some(Cover::Parts(self.between(next, next, time)));
+            return Some(self.parts(next, after, time));
         }
         let Some(before) = after.checked_sub(1).and_then(|index| self.looks.get(index)) else {
             return Some(Cover::Whole(Unknown::First));
@@ -77,7 +77,7 @@ impl Looks {
         if next.time - before.time > self.config.max_gap {
             return Some(Cover::Whole(Unknown::Gap));
         }
-        Some(Cover::Parts(self.between(before, next, time)))
+        Some(self.parts(before, after, time))
     }
 
     /// Whether a picture at or after `time` was analysed.
@@ -98,11 +98,31 @@ impl Looks {
         let seen = before.faces.iter().map(|face| (*face, before.time)).chain(before.lost.iter().copied());
         let known: Vec<(Rect, Duration)> = seen.collect();
         let look = &self.looks[index];
-        let boxes: Vec<Rect> = known.iter().map(|(face, _)| *face).collect();
-        let found = pairs(&boxes, &look.faces, self.reach(look.time - before.time));
-        let fresh = |seen: Duration| look.time.saturating_sub(seen) <= self.config.hold;
-        let lost = known.into_iter().zip(found).filter(|((_, seen), found)| found.is_none() && fresh(*seen));
-        self.looks[index].lost = lost.map(|(known, _)| known).collect();
+        let mut lost = others(known, &look.faces, self.reach(look.time - before.time));
+        lost.retain(|(_, seen)| look.time.saturating_sub(*seen) <= self.config.hold);
+        self.looks[index].lost = lost;
+    }
+
+    /// Faces that are found only after the look at `index`, up to `lead` after `time`, and when they are found first.
+    fn coming(&self, index: usize, time: Duration) -> Vec<(Rect, Duration)> {
+        let until = time + self.config.lead;
+        let end = self.looks.partition_point(|look| look.time <= until);
+        let mut coming = Vec::new();
+        for later in (index + 1..end).rev() {
+            let (before, look) = (&self.looks[later - 1], &self.looks[later]);
+            coming.extend(look.faces.iter().map(|face| (*face, look.time)));
+            coming = others(coming, &before.faces, self.reach(look.time - before.time));
+        }
+        coming
+    }
+
+    /// What is hidden at `time`, which lies between the looks `before` and `after` or at both.
+    fn parts(&self, before: &Look, after: usize, time: Duration) -> Cover {
+        let PrivacyConfig { margin, speed, .. } = self.config;
+        let mut parts = self.between(before, &self.looks[after], time);
+        let coming = self.coming(after, time).into_iter();
+        parts.extend(coming.map(|(face, found)| grown(&face, margin + speed * (found - time).as_secs_f32())));
+        Cover::Parts(parts.into_iter().map(|part| part.clip()).filter(|part| part.area() > 0.0).collect())
     }
 
     /// Greatest distance of two boxes of one face, in sizes, seen so far apart in time.
@@ -132,8 +152,15 @@ impl Looks {
         parts.extend(new.map(|(face, _)| grown(face, margin + speed * until)));
         let age = |seen: Duration| time.saturating_sub(seen).as_secs_f32();
         parts.extend(before.lost.iter().map(|(face, seen)| grown(face, margin + stray * age(*seen))));
-        parts.into_iter().map(|part| part.clip()).filter(|part| part.area() > 0.0).collect()
+        parts
     }
+}
+
+/// Those of the boxes `known` that are of no face of `faces`.
+fn others(known: Vec<(Rect, Duration)>, faces: &[Rect], reach: f32) -> Vec<(Rect, Duration)> {
+    let boxes: Vec<Rect> = known.iter().map(|(face, _)| *face).collect();
+    let found = pairs(&boxes, faces, reach);
+    known.into_iter().zip(found).filter(|(_, found)| found.is_none()).map(|(known, _)| known).collect()
 }
 
 /// For each of `from` the box of `to` that is the same face, nearest first, each used once. `reach`: greatest distance

@@ -3,13 +3,15 @@
 //! Analyses come some times per second and late; pictures come all the time. A picture is shown only when the analysis
 //! before it and the one after it are both known and near enough to each other: then every face in it lies where one
 //! of the two saw it, or between ([`Looks`]). Until then it waits, in a bounded queue ([`Gate`]); what waits too long
-//! is hidden as a whole. Nothing is ever sharp because something is missing.
+//! is hidden as a whole. Nothing is ever sharp because something is missing. Pictures of a file need no clock: [`Film`].
 
+mod film;
 mod gate;
 mod looks;
 
 use std::time::Duration;
 
+pub use film::Film;
 pub use gate::Gate;
 pub use looks::Looks;
 
@@ -25,6 +27,13 @@ pub enum Cover {
 }
 
 impl Cover {
+    /// For a picture alone, by what its analysis found.
+    pub fn of_still(faces: &[Rect]) -> Self {
+        let mut looks = Looks::new(PrivacyConfig::default());
+        looks.add(Duration::ZERO, faces);
+        looks.cover(Duration::ZERO).unwrap_or(Self::Whole(Unknown::First))
+    }
+
     /// Whether any of `rect` (in the picture) stays visible, looked at in a raster of 32 x 32 points.
     pub fn shows(&self, rect: &Rect) -> bool {
         const POINTS: u8 = 32;
@@ -81,6 +90,8 @@ pub struct PrivacyConfig {
     pub stray: f32,
     /// A box that is not found again stays hidden for so long.
     pub hold: Duration,
+    /// A box is hidden for so long before it is found first, as far as that is known when the picture goes.
+    pub lead: Duration,
     /// Analyses further apart than this say nothing about the pictures between.
     pub max_gap: Duration,
     /// A picture waits so long at most for the analysis after it.
@@ -104,10 +115,16 @@ impl PrivacyConfig {
             speed: 4.0,
             stray: 1.0,
             hold: Duration::from_secs(1),
+            lead: Duration::ZERO,
             max_gap,
             max_wait: max_gap + Duration::from_millis(400),
             max_frames: 64,
         }
+    }
+
+    /// For the pictures of a file, which may wait: as with a camera that is analysed five times per second.
+    pub fn for_file() -> Self {
+        Self { lead: Duration::from_millis(200), ..Self::for_rate(5.0) }
     }
 }
 

@@ -32,18 +32,27 @@ pub enum HideError {
 pub fn sample(sample: &gst::Sample, cover: &Cover) -> Result<gst::Sample, HideError> {
     let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps()) else { return Err(HideError::Broken) };
     let info = gst_video::VideoInfo::from_caps(caps).map_err(|_| HideError::Broken)?;
-    let mut copy = buffer.copy_deep().map_err(|_| HideError::Broken)?;
-    {
-        let writable = copy.get_mut().ok_or(HideError::Broken)?;
-        let mut frame =
-            gst_video::VideoFrameRef::from_buffer_ref_writable(writable, &info).map_err(|_| HideError::Broken)?;
-        self::frame(&mut frame, cover)?;
-    }
+    let copy = self::buffer(buffer, &info, cover)?;
     let mut made = gst::Sample::builder().buffer(&copy);
     if let Some(segment) = sample.segment() {
         made = made.segment(segment);
     }
     Ok(made.caps(&caps.to_owned()).build())
+}
+
+/// A copy of a buffer, with its metadata, in which what `cover` says is hidden.
+pub(super) fn buffer(
+    buffer: &gst::BufferRef,
+    info: &gst_video::VideoInfo,
+    cover: &Cover,
+) -> Result<gst::Buffer, HideError> {
+    let mut copy = buffer.copy_deep().map_err(|_| HideError::Broken)?;
+    let writable = copy.get_mut().ok_or(HideError::Broken)?;
+    let mut frame =
+        gst_video::VideoFrameRef::from_buffer_ref_writable(writable, info).map_err(|_| HideError::Broken)?;
+    self::frame(&mut frame, cover)?;
+    drop(frame);
+    Ok(copy)
 }
 
 /// Hides in a frame what `cover` says.
@@ -208,5 +217,5 @@ fn mosaic(plane: &mut Plane<'_>, area: Area, cell: u32) {
 }
 
 #[cfg(test)]
-#[path = "hide_tests.rs"]
+#[path = "pixels_tests.rs"]
 mod tests;

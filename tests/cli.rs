@@ -200,7 +200,8 @@ fn with_privacy_the_copy_has_no_face_and_the_line_stays() {
     let left = clean.share_in(&Patch::of_picture(&after, &face).unwrap());
     assert!(clean.strength() > 3.0 && left < 0.15, "{left} of the face is left");
     assert!(faces::find(&after, 0.5).is_empty());
-    assert!((400..512).all(|y| (0..512).all(|x| before.get_pixel(x, y) == after.get_pixel(x, y))), "the rest stays");
+    let same = |x: u32, y: u32| before.get_pixel(x, y) == after.get_pixel(x, y);
+    assert!((0..512).all(|y| (0..100).chain(400..512).all(|x| same(x, y))), "the rest stays");
 }
 
 #[test]

@@ -118,10 +118,10 @@ impl Looks {
 
     /// What is hidden at `time`, which lies between the looks `before` and `after` or at both.
     fn parts(&self, before: &Look, after: usize, time: Duration) -> Cover {
-        let PrivacyConfig { margin, speed, .. } = self.config;
+        let PrivacyConfig { margin, stray, .. } = self.config;
         let mut parts = self.between(before, &self.looks[after], time);
         let coming = self.coming(after, time).into_iter();
-        parts.extend(coming.map(|(face, found)| grown(&face, margin + speed * (found - time).as_secs_f32())));
+        parts.extend(coming.map(|(face, found)| grown(&face, margin + stray * (found - time).as_secs_f32())));
         Cover::Parts(parts.into_iter().map(|part| part.clip()).filter(|part| part.area() > 0.0).collect())
     }
 

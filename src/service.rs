@@ -1,8 +1,10 @@
 //! All running parts together: engine, servers, cameras. `run` and `demo` start the same service with different plans.
 //!
 //! Start: the engine loads its models, the servers take their ports, and only then cameras are connected to. Whatever
-//! fails before leaves nothing behind. Stop: cameras first (people in the picture are counted), then events (what cannot be
-//! sent waits on disk), then the streams, then HTTP, so that a last scrape sees the last counts.
+//! fails before leaves nothing behind. HTTP answers last: whoever asks at once finds every camera, and all counts at 0.
+//!
+//! Stop: cameras first (people in the picture are counted), then events (what cannot be sent waits on disk), then the
+//! streams, then HTTP, so that a last scrape sees the last counts.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Once};
@@ -67,12 +69,17 @@ pub fn start_engine(plan: &InferencePlan, metrics: &Arc<Metrics>) -> anyhow::Res
 
 /// Everything that runs.
 pub struct Service {
-    metrics: Arc<Metrics>,
-    roster: Arc<Roster>,
+    shared: Shared,
     cameras: Vec<CameraHandle>,
-    rtsp: RtspServer,
     http: HttpServer,
     keeper: Keeper,
+}
+
+/// What all cameras have in common.
+struct Shared {
+    metrics: Arc<Metrics>,
+    roster: Arc<Roster>,
+    rtsp: RtspServer,
     people: Arc<People>,
     events: Events,
     listener: Arc<dyn Listener>,
@@ -108,55 +115,30 @@ impl Service {
             rtsp.address().port(),
             plan.http.auth.as_ref(),
         );
-        let http = listening.serve(state).context("http: the server does not start")?;
-        let mut service = Self { metrics, roster, cameras: Vec::new(), rtsp, http, keeper, people, events, listener };
+        let shared = Shared { metrics, roster, rtsp, people, events, listener };
+        let mut cameras = Vec::with_capacity(plan.cameras.len());
         for camera in plan.cameras {
             let name = camera.name.clone();
-            service.add(camera, &plan.version).with_context(|| format!("camera {name} does not start"))?;
+            let started = shared.add(camera, &plan.version);
+            cameras.push(started.with_context(|| format!("camera {name} does not start"))?);
         }
-        Ok(service)
-    }
-
-    fn add(&mut self, plan: CameraPlan, version: &str) -> anyhow::Result<()> {
-        self.events.watch(&plan);
-        let unseen = plan.privacy == Privacy::Statistics;
-        // Who is in one zone and not in another could be had by subtraction.
-        let places = if unseen { Vec::new() } else { plan.places() };
-        let metrics = self.metrics.camera_with_zones(&plan.name, &places);
-        let hub = Hub::new(&plan, &metrics);
-        privacy::record(&plan, &hub, &metrics, version);
-        if unseen {
-            self.metrics.withhold(&plan.name);
-        }
-        let output = plan.output;
-        let areas = Arc::new(if output.zones { plan.areas.clone() } else { Areas::default() });
-        let context = CameraContext {
-            metrics: Arc::clone(&metrics),
-            hub: Arc::clone(&hub),
-            engine: Some(ENGINE.to_owned()),
-            listener: Some(Arc::clone(&self.listener)),
-        };
-        self.people.caption(&hub);
-        let camera = Supervisor::spawn(plan, context)?;
-        self.roster.add(Entry::of(&camera, Arc::clone(&metrics)));
-        self.rtsp.add(Stream { hub, status: Arc::clone(camera.status()), metrics, output, areas });
-        self.cameras.push(camera);
-        Ok(())
+        let http = listening.serve(state).context("http: the server does not start")?;
+        Ok(Self { shared, cameras, http, keeper })
     }
 
     /// All metrics.
     pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
+        &self.shared.metrics
     }
 
     /// The cameras.
     pub fn roster(&self) -> &Arc<Roster> {
-        &self.roster
+        &self.shared.roster
     }
 
     /// Where the annotated streams are; the port is the real one.
     pub fn rtsp_address(&self) -> SocketAddr {
-        self.rtsp.address()
+        self.shared.rtsp.address()
     }
 
     /// Where the web page is; the port is the real one.
@@ -182,7 +164,7 @@ impl Service {
     pub fn stop(self) {
         let begin = Instant::now();
         watch_the_end(begin + ALL_END);
-        let Self { cameras, rtsp, http, keeper, events, .. } = self;
+        let Self { shared: Shared { rtsp, events, .. }, cameras, http, keeper } = self;
         tracing::info!(cameras = cameras.len(), "ending: cameras");
         cameras.iter().for_each(CameraHandle::ask_to_stop);
         for camera in cameras {
@@ -200,6 +182,34 @@ impl Service {
         gstmaskwatch::engines::unregister(ENGINE);
         http.stop();
         tracing::info!(took_s = begin.elapsed().as_secs_f32(), "ended");
+    }
+}
+
+impl Shared {
+    fn add(&self, plan: CameraPlan, version: &str) -> anyhow::Result<CameraHandle> {
+        self.events.watch(&plan);
+        let unseen = plan.privacy == Privacy::Statistics;
+        // Who is in one zone and not in another could be had by subtraction.
+        let places = if unseen { Vec::new() } else { plan.places() };
+        let metrics = self.metrics.camera_with_zones(&plan.name, &places);
+        let hub = Hub::new(&plan, &metrics);
+        privacy::record(&plan, &hub, &metrics, version);
+        if unseen {
+            self.metrics.withhold(&plan.name);
+        }
+        let output = plan.output;
+        let areas = Arc::new(if output.zones { plan.areas.clone() } else { Areas::default() });
+        let context = CameraContext {
+            metrics: Arc::clone(&metrics),
+            hub: Arc::clone(&hub),
+            engine: Some(ENGINE.to_owned()),
+            listener: Some(Arc::clone(&self.listener)),
+        };
+        self.people.caption(&hub);
+        let camera = Supervisor::spawn(plan, context)?;
+        self.roster.add(Entry::of(&camera, Arc::clone(&metrics)));
+        self.rtsp.add(Stream { hub, status: Arc::clone(camera.status()), metrics, output, areas });
+        Ok(camera)
     }
 }
 

@@ -59,7 +59,7 @@ def train_detector(args: argparse.Namespace) -> None:
 
     settings = train_ssd.settings_of(args.network)
     settings.heads_only = args.heads_only
-    for name in ("epochs", "lr", "size", "seed", "threads"):
+    for name in ("epochs", "lr", "size", "width", "height", "seed", "threads"):
         if getattr(args, name) is not None:
             setattr(settings, name, getattr(args, name))
     start = args.start or sources.fetch(ssd.DETECTORS[args.network].start, WEIGHTS)
@@ -211,6 +211,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--network", choices=["small", "large"], default="small")
     sub.add_argument("--start", type=Path, help="a .pt of an earlier run to go on from; default: published weights")
     sub.add_argument("--lr", type=float)
+    sub.add_argument("--width", type=int, help="of the input at whose scale is trained and measured; default 640")
+    sub.add_argument("--height", type=int, help="default 480")
     sub.add_argument("--heads-only", action="store_true", help="leaves the backbone as --start has it")
     sub.add_argument("--device", default="cpu")
     training(add(train_classifier, data=True), 12, 96, 11).add_argument("--margin", type=float, default=0.2)

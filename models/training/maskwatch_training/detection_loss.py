@@ -11,7 +11,7 @@ from .nets.ssd import decode, face_logit
 STATE_WEIGHTS = (1.0, 3.0, 1.3)
 MISS_IOU = 0.53
 """Where labels disagree about how much of a head is the face, a box between them that agrees with each of them by half is worth
-more than one that agrees with some of them wholly: boxes pay extra for falling under this overlap."""
+more than one that agrees with some of them wholly: boxes may pay extra for falling under this overlap."""
 MISS_SLOPE = 12.0
 
 
@@ -57,11 +57,14 @@ def assign(probs: Tensor, boxes: Tensor, priors: Tensor, reach: Tensor, truth: T
     return anchors, faces, picked / strongest[faces].clamp(min=1e-12) * widest[faces]
 
 
-def loss(logits: Tensor, offsets: Tensor, priors: Tensor, reach: Tensor, truth: list, states: list, ignore: list) -> dict:
+def loss(
+    logits: Tensor, offsets: Tensor, priors: Tensor, reach: Tensor, truth: list, states: list, ignore: list,
+    miss_weight: float = 0.0,
+) -> dict:
     """Loss terms of a batch; boxes in 0..1 of the input.
 
-    Face score by quality focal loss against the assignment's score, boxes by GIoU and the soft count of those that miss the
-    IoU which counts, states by weighted cross-entropy.
+    Face score by quality focal loss against the assignment's score, boxes by GIoU and, with ``miss_weight``, the soft count
+    of those that miss the IoU which counts, states by weighted cross-entropy.
     """
     scores = face_logit(logits)
     boxes = decode(offsets, priors)
@@ -81,7 +84,8 @@ def loss(logits: Tensor, offsets: Tensor, priors: Tensor, reach: Tensor, truth: 
         weight[i, anchors] = 1
         total += float(value.sum())
         overlap = giou(boxes[i, anchors], truth[i][faces])
-        box_terms.append(((1 - overlap + torch.sigmoid(MISS_SLOPE * (MISS_IOU - overlap))) * value).sum())
+        missed = miss_weight * torch.sigmoid(MISS_SLOPE * (MISS_IOU - overlap))
+        box_terms.append(((1 - overlap + missed) * value).sum())
         label = states[i][faces]
         entropy = F.cross_entropy(logits[i, anchors, 1:], label, reduction="none", label_smoothing=0.05)
         state_terms.append((entropy * value * state_weight[label]).sum())

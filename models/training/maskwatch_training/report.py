@@ -25,7 +25,7 @@ class Recipe:
     epochs: int = 12
     batch: int = 30
     lr: float = 1e-4
-    scratch_lr: float = 1e-3
+    scratch_lr: float = 3e-4
     seed: int = 42
     threads: int = 1
     scratch_size: int = 96

@@ -43,6 +43,8 @@ class Settings:
     """So long the layers at strides 2 and 4 are trained, too; they take half of a step's time."""
     backbone_lr: float = 1.0
     """Share of the learning rate that the backbone has."""
+    miss_weight: float = 0.0
+    """What boxes pay for falling under the overlap that counts, see ``detection_loss``."""
     heads_only: bool = False
     """Leaves the whole backbone as it is: a third of the time, for going on with an earlier run."""
     val_every: int = 3
@@ -56,7 +58,7 @@ class Settings:
 def settings_of(network: str) -> Settings:
     """The settings with which our models were trained: ``small`` or ``large``, of ``ssd.DETECTORS``."""
     if network == "large":  # a backbone without normalisation layers, and everything after it new
-        return Settings(network, epochs=20, backbone_lr=0.3, stem_epochs=0)
+        return Settings(network, epochs=20, backbone_lr=0.3, stem_epochs=0, miss_weight=1.0)
     return Settings(network)
 
 
@@ -168,7 +170,7 @@ def train(data: Path, start: Path, out: Path, settings: Settings, device: str = 
             unit = float(settings.size)
             terms = detection_loss.loss(
                 logits.float().cpu(), offsets.float().cpu(), priors, reach,
-                [b / unit for b in boxes], states, [i / unit for i in ignore],
+                [b / unit for b in boxes], states, [i / unit for i in ignore], settings.miss_weight,
             )
             loss = sum(terms.values())
             optimizer.zero_grad(set_to_none=True)

@@ -53,7 +53,7 @@ def test_loss_falls_on_one_picture(network: str) -> None:
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3)
     values = []
     for _ in range(12):
-        terms = detection_loss.loss(*net(picture), priors, reach, truth, states, ignore)
+        terms = detection_loss.loss(*net(picture), priors, reach, truth, states, ignore, miss_weight=1.0)
         total = sum(terms.values())
         optimizer.zero_grad()
         total.backward()

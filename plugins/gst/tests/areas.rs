@@ -13,8 +13,6 @@ use gstmaskwatch::{
 use maskwatch_vision::{face::MaskState, zone::Direction};
 use support::*;
 
-const BRIGHT: u8 = 235;
-const DARK: u8 = 16;
 /// The test model sees a masked face in a bright left half, and one without in a bright right half.
 const AREAS: &str = r#"{
     "zones": [{"name": "left", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]},

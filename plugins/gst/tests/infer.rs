@@ -11,14 +11,6 @@ use gst_video::VideoFormat;
 use gstmaskwatch::{infer::MOST_IN_FLIGHT, meta::FaceMeta, report::Report};
 use support::*;
 
-const BRIGHT: u8 = 235;
-const DARK: u8 = 16;
-
-fn exact(element: &gst::Element) {
-    element.set_property("sync", true);
-    element.set_property("analyze-fps", 0.0);
-}
-
 #[test]
 fn takes_the_three_formats_and_no_other() {
     init();

@@ -12,14 +12,6 @@ use gstmaskwatch::report::Report;
 use maskwatch_vision::face::MaskState;
 use support::*;
 
-const BRIGHT: u8 = 235;
-const DARK: u8 = 16;
-
-fn exact(element: &gst::Element) {
-    element.set_property("sync", true);
-    element.set_property("analyze-fps", 0.0);
-}
-
 #[test]
 fn end_of_stream_finishes_people_before_it_passes() {
     init();

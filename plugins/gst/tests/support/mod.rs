@@ -17,6 +17,17 @@ use gstmaskwatch::report::{self, Report};
 use maskwatch_engine::{Engine, EngineOptions, NoObserver, Observe, Phase, Provider};
 use maskwatch_vision::batch::BatchReason;
 
+/// Luma of a side that the test detector takes for a face.
+pub const BRIGHT: u8 = 235;
+/// Luma of a side without one.
+pub const DARK: u8 = 16;
+
+/// Every frame with its own faces.
+pub fn exact(element: &gst::Element) {
+    element.set_property("sync", true);
+    element.set_property("analyze-fps", 0.0);
+}
+
 /// Longest that a test waits for something that must happen.
 pub const SOON: Duration = Duration::from_secs(20);
 

@@ -12,23 +12,27 @@ use gstmaskwatch::report::Report;
 use maskwatch_vision::face::MaskState;
 use support::*;
 
+/// Plays four frames of a masked face; the last one's result is still out.
+fn four_frames(rig: &mut Rig, pedal: &Pedal) {
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    for turn in 0..4 {
+        rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, turn * 200)).unwrap();
+        pedal.began.recv_timeout(SOON).unwrap();
+        if turn < 3 {
+            pedal.go.send(()).unwrap();
+            while !matches!(rig.report(), Report::Frame(_)) {}
+        }
+    }
+}
+
 #[test]
 fn end_of_stream_finishes_people_before_it_passes() {
     init();
     let (brake, pedal) = brake();
     let _engine = engine_with("end", brake);
     let mut rig = rig("end", |element| element.set_property("analyze-fps", 0.0));
-    let info = info(VideoFormat::I420, 64, 48);
-    rig.harness.set_src_caps(info.to_caps().unwrap());
-    for turn in 0..4 {
-        rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, turn * 200)).unwrap();
-        pedal.began.recv_timeout(SOON).unwrap();
-        // The last frame's result is still out when the end comes.
-        if turn < 3 {
-            pedal.go.send(()).unwrap();
-            while !matches!(rig.report(), Report::Frame(_)) {}
-        }
-    }
+    four_frames(&mut rig, &pedal);
     let late = thread::spawn(move || pedal.go.send(()).unwrap());
     assert!(rig.harness.push_event(gst::event::Eos::new()));
     late.join().unwrap();
@@ -57,16 +61,7 @@ fn flush_ends_tracks_and_makes_results_stale() {
     let (brake, pedal) = brake();
     let _engine = engine_with("flush", brake);
     let mut rig = rig("flush", |element| element.set_property("analyze-fps", 0.0));
-    let info = info(VideoFormat::I420, 64, 48);
-    rig.harness.set_src_caps(info.to_caps().unwrap());
-    for turn in 0..4 {
-        rig.harness.push_and_pull(halves(&info, BRIGHT, DARK, turn * 200)).unwrap();
-        pedal.began.recv_timeout(SOON).unwrap();
-        if turn < 3 {
-            pedal.go.send(()).unwrap();
-            while !matches!(rig.report(), Report::Frame(_)) {}
-        }
-    }
+    four_frames(&mut rig, &pedal);
     assert!(rig.harness.push_event(gst::event::FlushStart::new()));
     assert!(rig.harness.push_event(gst::event::FlushStop::new(true)));
     pedal.go.send(()).unwrap();
@@ -82,6 +77,7 @@ fn flush_ends_tracks_and_makes_results_stale() {
     // A new life after the flush.
     let segment = gst::FormattedSegment::<gst::ClockTime>::new();
     assert!(rig.harness.push_event(gst::event::Segment::new(&segment)));
+    let info = info(VideoFormat::I420, 64, 48);
     let out = rig.harness.push_and_pull(halves(&info, DARK, BRIGHT, 0)).unwrap();
     assert!(faces(&out).is_empty());
     drop(pedal);

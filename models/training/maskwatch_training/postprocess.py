@@ -93,6 +93,15 @@ def activate(raw: np.ndarray, activation: str) -> np.ndarray:
     return raw
 
 
+def calibrated(score: np.ndarray, calibration: dict | None) -> np.ndarray:
+    """Face scores with their log-odds spread and shifted as the manifest says."""
+    if calibration is None:
+        return score
+    kept = np.clip(np.asarray(score, dtype=np.float64), 1e-7, 1 - 1e-7)
+    logit = calibration["scale"] * np.log(kept / (1 - kept)) + calibration["shift"]
+    return (1 / (1 + np.exp(-logit))).astype(np.float32)
+
+
 def faces(
     scores: np.ndarray,
     boxes: np.ndarray,
@@ -111,6 +120,7 @@ def faces(
     face_columns = [i for i, name in enumerate(classes) if name != "background"]
     columns = probs[:, face_columns]
     face = columns.sum(axis=1) if spec["activation"] == "softmax" else columns.max(axis=1)
+    face = calibrated(face, spec.get("calibration"))
     threshold = spec["score_threshold"] if threshold is None else threshold
     voting = spec.get("voting")
     candidates = np.nonzero(face >= (min(threshold, voting["floor"]) if voting else threshold))[0]

@@ -9,6 +9,7 @@ import torch
 
 from . import calibrate_detector, calibration, coco, export, manifest, report, train_cls, train_ssd
 from .nets import backbones, mask_cls, ssd
+from .runner import Detector
 
 VOTING = {"floor": 0.05, "inside": 0.9, "iou": 0.25}
 # Of a new detector; scores are calibrated, so that it means the same for the next one.
@@ -69,25 +70,27 @@ def detector_model(
     width, height = size
     net = ssd.DETECTORS[network]()
     net.load_state_dict(torch.load(weights, weights_only=True))
-    photos = coco.photos(data, "val")
-    shift = calibrate_detector.fit(photos, train_ssd.predict(net, photos, width, height, nms_iou))
-    calibrated = calibrate_detector.Calibrated(net, shift)
+    whole, levels = ssd.published(net)
     file = f"{folder.name}.onnx"
     half = network == "large"  # of which the file would be 9 MB
-    parity = export.to_onnx(calibrated, (3, height, width), ["scores", "boxes"], folder / file, half)
+    parity = export.to_onnx(whole, (3, height, width), ["scores", "boxes"], folder / file, half)
+    spread = {"scale": calibrate_detector.SPREAD, "shift": 0.0}
     manifest.save(folder, {
         "name": folder.name, "task": "detection", "file": file, "sha256": "", "precision": "fp32",
         "input": _input(train_ssd.input_spec(width, height)),
         "detection": {
             "scores": "scores", "boxes": "boxes", "classes": list(ssd.CLASSES), "activation": "softmax",
+            "calibration": spread,
             "box_format": "ssd", "variances": [ssd.CENTRE_VARIANCE, ssd.SIZE_VARIANCE],
-            "anchors": {"levels": ssd.LEVELS},
+            "anchors": {"levels": levels},
             "score_threshold": threshold, "hide_score": _hide_score(folder, threshold), "nms_iou": nms_iou,
             "voting": VOTING, "max_faces": 200,
         },
         **_previous(folder),
     })
-    return {"score_shift": round(shift, 3), "parity_with_pytorch": parity}
+    spread["shift"] = calibrate_detector.fit(coco.photos(data, "val"), Detector(folder))
+    manifest.update(folder, detection={"calibration": spread})
+    return {"score_shift": spread["shift"], "parity_with_pytorch": parity}
 
 
 def classifier_model(

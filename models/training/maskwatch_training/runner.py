@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,16 @@ def open_picture(path: Path) -> Image.Image:
         return picture.convert("RGB")
 
 
+@dataclass
+class Outputs:
+    """A detector's raw outputs [A, C] and [A, 4] for one picture, and where the picture lies in the input."""
+
+    scores: np.ndarray
+    boxes: np.ndarray
+    place: preprocess.Placement
+    visible: tuple[float, float, float, float]
+
+
 class Detector:
     """A detection model folder ready to run."""
 
@@ -42,11 +53,18 @@ class Detector:
 
     def detect(self, picture: Image.Image, threshold: float | None = None) -> postprocess.Faces:
         """Faces of a picture, boxes in its pixels; a face cut by the picture's edge may reach outside."""
+        return self.read(self.outputs(picture), threshold)
+
+    def outputs(self, picture: Image.Image) -> Outputs:
+        """What the network says of a picture, before it is read."""
         tensor, place = preprocess.prepare(picture, self.manifest.input)
         scores, boxes = self.raw(tensor[None])
-        visible = place.visible(picture.width, picture.height, self.manifest.input)
-        found = postprocess.faces(scores[0], boxes[0], self.manifest, threshold, visible)
-        found.boxes = place.to_source(found.boxes, self.manifest.input)
+        return Outputs(scores[0], boxes[0], place, place.visible(picture.width, picture.height, self.manifest.input))
+
+    def read(self, outputs: Outputs, threshold: float | None = None) -> postprocess.Faces:
+        """The faces that the manifest makes of a network's outputs."""
+        found = postprocess.faces(outputs.scores, outputs.boxes, self.manifest, threshold, outputs.visible)
+        found.boxes = outputs.place.to_source(found.boxes, self.manifest.input)
         return found
 
 

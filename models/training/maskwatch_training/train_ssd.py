@@ -69,13 +69,14 @@ def input_spec(width: int, height: int) -> InputSpec:
 
 @torch.no_grad()
 def predict(net: ssd.Detector, photos: list, width: int, height: int, iou: float = 0.45, low: float = 0.02) -> list:
-    """Faces of every photo by the PyTorch network."""
-    spec, priors, out = input_spec(width, height), ssd.anchors(width, height), []
-    net.eval()
+    """Faces of every photo by the PyTorch network as it is published, but without the vote of suppressed boxes."""
+    whole, levels = ssd.published(net)
+    spec, priors, out = input_spec(width, height), ssd.anchors(width, height, levels), []
+    whole.eval()
     for photo in photos:
         tensor, place = prepare(open_picture(photo.path), spec)
         batch = torch.from_numpy(tensor)[None].contiguous(memory_format=torch.channels_last)
-        logits, offsets = net(batch)
+        logits, offsets = whole(batch)
         probs = logits[0].softmax(-1)
         face = 1 - probs[:, 0]
         keep = (face > low).nonzero(as_tuple=True)[0]

@@ -21,6 +21,31 @@ def test_export_matches_pytorch(network: str, tmp_path: Path) -> None:
     assert scores.shape == boxes.shape == (2, len(ssd.anchors(128, 96)), 4)
 
 
+@pytest.mark.parametrize("network", ssd.DETECTORS)
+def test_two_views_match_their_anchors(network: str, tmp_path: Path) -> None:
+    """Two views have a row for each anchor, also where the coarser one has half a cell more, and export as PyTorch runs."""
+    torch.manual_seed(0)
+    views = ssd.TwoViews(ssd.DETECTORS[network]().eval()).eval()
+    assert export.to_onnx(views, (3, 96, 160), ["scores", "boxes"], tmp_path / "a.onnx") < 1e-3
+    with torch.no_grad():
+        scores, boxes = views(torch.zeros(1, 3, 96, 160))
+    assert scores.shape == boxes.shape == (1, len(ssd.anchors(160, 96, ssd.TWO_VIEW_LEVELS)), 4)
+
+
+@pytest.mark.parametrize("network", ssd.DETECTORS)
+def test_the_coarser_view_is_the_picture_at_half_its_size(network: str) -> None:
+    """Its rows are those of the network on the smaller picture, and its anchors lie where that one's do."""
+    torch.manual_seed(0)
+    net = ssd.DETECTORS[network]().eval()
+    picture = torch.randn(1, 3, 128, 192)
+    with torch.no_grad():
+        both, _ = ssd.TwoViews(net).eval()(picture)
+        half, _ = net(torch.nn.functional.avg_pool2d(picture, 2))
+    rows = half.shape[1]
+    torch.testing.assert_close(both[:, -rows:], half)
+    torch.testing.assert_close(ssd.anchors(192, 128, ssd.TWO_VIEW_LEVELS)[-rows:], ssd.anchors(96, 64))
+
+
 def test_classifier_fp16_storage_stays_close(tmp_path: Path) -> None:
     """Weights stored as FP16 change logits only slightly."""
     torch.manual_seed(0)

@@ -1,8 +1,11 @@
 """Anchors, decoding, suppression, averages."""
 
-import numpy as np
+from pathlib import Path
 
-from maskwatch_training import calibration, postprocess
+import numpy as np
+from PIL import Image
+
+from maskwatch_training import calibrate_detector, calibration, coco, manifest, postprocess
 from maskwatch_training.nets import ssd
 
 
@@ -53,3 +56,37 @@ def test_temperature_repairs_overconfidence() -> None:
     assert 2.6 < fitted < 3.4
     after = calibration.ece(calibration.softmax(logits * 3, fitted), labels)
     assert after < 0.04 < calibration.ece(calibration.softmax(logits * 3), labels)
+
+
+def test_calibrated_scores_follow_the_log_odds() -> None:
+    """Odds of 3 become 9 e by a scale of 2 and a shift of 1; nothing changes without a calibration."""
+    odds = 9 * np.e
+    out = postprocess.calibrated(np.array([0.75]), {"scale": 2.0, "shift": 1.0})
+    np.testing.assert_allclose(out, odds / (1 + odds), rtol=1e-6)
+    assert postprocess.calibrated(np.array([0.3]), None) == 0.3
+
+
+def test_the_shift_lets_as_many_through_as_there_are_labels(tmp_path: Path) -> None:
+    """Six anchors apart from each other, two labels: the threshold of 0.5 comes to lie under the second best."""
+    logits = np.array([1.0, 0.2, -0.4, -1.0, -2.0, -3.0])
+    scores = np.stack([np.zeros(6), logits], axis=1).astype(np.float32)
+    corners = np.array([[i / 8, 0.0, i / 8 + 0.1, 0.2] for i in range(6)], dtype=np.float32)
+    spec = {
+        "classes": ["background", "face"], "activation": "softmax", "box_format": "corners", "score_threshold": 0.5,
+        "nms_iou": 0.4, "max_faces": 200, "calibration": {"scale": 2.0, "shift": 0.0},
+    }
+
+    class Held:
+        manifest = manifest.Manifest(tmp_path, {"detection": spec})
+
+        def outputs(self, _picture: Image.Image) -> None:
+            return None
+
+        def read(self, _outputs: None, threshold: float) -> postprocess.Faces:
+            return postprocess.faces(scores, corners, self.manifest, threshold)
+
+    file = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(file)
+    photo = coco.Photo(0, file, 8, 8, np.zeros((2, 4), np.float32), np.array([0, 0]))
+    shift = calibrate_detector.fit([photo], Held())
+    assert 2 * 0.2 + shift >= 0 > 2 * -0.4 + shift

@@ -46,6 +46,11 @@ fn each_wrong_field_is_named_with_its_line() {
             "score_threshold: 0.2\n  hide_score: 0.3",
             &["detection.hide_score: 0.3 is not in 0..=0.2"],
         ),
+        (
+            "score_threshold: 0.2",
+            "score_threshold: 0.2\n  calibration: {scale: 0, shift: .inf}",
+            &["detection.calibration.scale: 0 is not in 0.01..=100", "detection.calibration.shift: inf is not in"],
+        ),
         ("nms_iou: 0.4", "nms_iou: .nan", &["detection.nms_iou: NaN is not in"]),
         ("max_faces: 200", "max_faces: 0", &["detection.max_faces: is 0"]),
         ("boxes: boxes", "boxes: scores", &["detection.boxes: names the same tensor"]),

@@ -23,6 +23,7 @@ fn ssd() -> DecodeSpec {
         score_threshold: 0.4,
         nms_iou: 0.4,
         voting: None,
+        calibration: None,
         max_faces: 200,
     }
 }

@@ -23,6 +23,12 @@ LEVELS = [
     {"stride": stride, "boxes": [[size, size] for size in sizes]}
     for stride, sizes in zip(ultraface.STRIDES, ultraface.ANCHORS)
 ]
+FINE_LEVELS = 3
+"""Of the finer of two views: all but the one of the largest anchors."""
+TWO_VIEW_LEVELS = LEVELS[:FINE_LEVELS] + [
+    {"stride": 2 * level["stride"], "boxes": [[2 * side for side in box] for box in level["boxes"]]} for level in LEVELS
+]
+"""The anchors of ``TwoViews``, in pixels of the finer view, which is the input."""
 CLASSES = ("background", *STATES)
 OUTPUTS = len(CLASSES)
 
@@ -54,12 +60,21 @@ class TopDown(nn.Module):
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """Applies the fusion."""
-        up = F.interpolate(self.bn(self.conv(coarse)), size=fine.shape[-2:], mode="nearest")
-        return torch.relu(fine + up)
+        return torch.relu(fine + doubled(self.bn(self.conv(coarse)), fine))
+
+
+def doubled(coarse: Tensor, fine: Tensor) -> Tensor:
+    """A map at twice its size, cut to the finer one's where that has an odd number of rows or columns.
+
+    By a factor and not by size: ONNX Runtime keeps that in its fast layout.
+    """
+    up = F.interpolate(coarse, scale_factor=2, mode="nearest")
+    rows, cols = fine.shape[-2:]
+    return up if up.shape[-2:] == (rows, cols) else up[..., :rows, :cols]
 
 
 def _joined(heads: nn.ModuleList, maps: list[Tensor], width: int) -> Tensor:
-    """Outputs of all levels as [N, A, width]."""
+    """Outputs of the given maps, finest first, as [N, A, width]."""
     flat = [head(m).permute(0, 2, 3, 1) for head, m in zip(heads, maps)]
     return torch.cat([f.reshape(f.shape[0], -1, width) for f in flat], 1)
 
@@ -89,12 +104,12 @@ class SmallSsd(nn.Module):
         self.scores.append(nn.Conv2d(c6, counts[3] * OUTPUTS, 3, 1, 1))
         self.offsets.append(nn.Conv2d(c6, counts[3] * 4, 3, 1, 1))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw outputs of a batch of normalised pictures."""
+    def forward(self, x: Tensor, levels: int = len(LEVELS)) -> tuple[Tensor, Tensor]:
+        """Raw outputs of a batch of normalised pictures, of so many of the finest levels."""
         f3, f4, f5, f6 = self.backbone(x)
         f4 = self.down5(f5, f4)
         f3 = self.down4(f4, f3)
-        maps = [self.refine[0](f3), self.refine[1](f4), f5, f6]
+        maps = [self.refine[0](f3), self.refine[1](f4), f5, f6][:levels]
         return _joined(self.scores, maps, OUTPUTS), _joined(self.offsets, maps, 4)
 
     def load_start(self, path: Path) -> None:
@@ -151,13 +166,15 @@ class LargeSsd(nn.Module):
     def _head(channels: int, out: int) -> nn.Sequential:
         return nn.Sequential(ultraface.conv_bn(channels, channels, 1), nn.Conv2d(channels, out, 1))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw outputs of a batch of normalised pictures."""
+    def forward(self, x: Tensor, levels: int = len(LEVELS)) -> tuple[Tensor, Tensor]:
+        """Raw outputs of a batch of normalised pictures, of so many of the finest levels."""
         f2, f3, f4, f5 = self.backbone(x)
         f5 = self.lateral[2](f5)
-        f4 = self.lateral[1](f4) + F.interpolate(f5, size=f4.shape[-2:], mode="nearest")
-        f3 = self.lateral[0](f3) + F.interpolate(f4, size=f3.shape[-2:], mode="nearest") + self.finest(f2)
-        maps = [smooth(m) for smooth, m in zip(self.smooth, (f3, f4, f5, self.coarsest(f5)))]
+        f4 = self.lateral[1](f4)
+        f4 = f4 + doubled(f5, f4)
+        f3 = self.lateral[0](f3)
+        f3 = f3 + doubled(f4, f3) + self.finest(f2)
+        maps = [smooth(m) for smooth, m in zip(self.smooth, (f3, f4, f5, self.coarsest(f5)))][:levels]
         return _joined(self.scores, maps, OUTPUTS), _joined(self.offsets, maps, 4)
 
     def load_start(self, path: Path) -> None:
@@ -165,13 +182,36 @@ class LargeSsd(nn.Module):
         centerface.load(self.backbone, path, 127.0, 128.0)
 
 
+class TwoViews(nn.Module):
+    """A detector over its input and, with the same weights, over the input at half its size; the outputs of both, joined.
+
+    The coarser view sees large faces at the sizes that the network knows well, so the finer one needs no anchors for them. And
+    most faces are seen twice: the boxes of both views vote about where they are.
+    """
+
+    def __init__(self, net: "Detector"):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [N, A, 4] and offsets [N, A, 4], anchors as in ``TWO_VIEW_LEVELS``."""
+        fine = self.net(x, FINE_LEVELS)
+        coarse = self.net(F.avg_pool2d(x, 2))
+        return torch.cat([fine[0], coarse[0]], 1), torch.cat([fine[1], coarse[1]], 1)
+
+
 Detector = SmallSsd | LargeSsd
 DETECTORS: dict[str, type[Detector]] = {"small": SmallSsd, "large": LargeSsd}
 
 
-def anchors(width: int, height: int) -> Tensor:
-    """Anchors [A, 4] as cx, cy, w, h in 0..1."""
-    return torch.from_numpy(make_anchors(width, height, LEVELS)).float()
+def published(net: Detector) -> tuple[nn.Module, list[dict]]:
+    """What a model file computes, and the levels of its anchors: the large network sees two views, the small one has no time to."""
+    return (TwoViews(net), TWO_VIEW_LEVELS) if isinstance(net, LargeSsd) else (net, LEVELS)
+
+
+def anchors(width: int, height: int, levels: list[dict] = LEVELS) -> Tensor:
+    """Anchors [A, 4] as cx, cy, w, h in 0..1: of one view, or of ``TWO_VIEW_LEVELS``."""
+    return torch.from_numpy(make_anchors(width, height, levels)).float()
 
 
 def decode(offsets: Tensor, priors: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use maskwatch_vision::{
-    detect::{Activation, AnchorLevel, BoxFormat, ClassName, DecodeSpec, Voting, anchors},
+    detect::{Activation, AnchorLevel, BoxFormat, Calibration, ClassName, DecodeSpec, Voting, anchors},
     face::MaskState,
     preprocess::InputSpec,
 };
@@ -11,7 +11,7 @@ use maskwatch_vision::{
 use super::{
     About, ClassificationSpec, DetectionSpec, Manifest, ManifestError, Problem, Task, is_plain_name,
     problem::line_of,
-    raw::{RawBoxFormat, RawClassification, RawDetection, RawInput, RawManifest, RawTask, RawVoting},
+    raw::{RawBoxFormat, RawCalibration, RawClassification, RawDetection, RawInput, RawManifest, RawTask, RawVoting},
 };
 
 const FORMAT_HINT: &str = "see models/README.md for the format";
@@ -187,6 +187,10 @@ fn detection_task(
     let hide_score = raw.hide_score.unwrap_or_else(|| HIDE_SCORE.min(raw.score_threshold));
     problems.within("detection.hide_score", hide_score, 0.0..=raw.score_threshold.clamp(0.0, 1.0));
     problems.within("detection.nms_iou", raw.nms_iou, 0.0..=1.0);
+    if let Some(calibration) = raw.calibration {
+        problems.within("detection.calibration.scale", calibration.scale, 0.01..=100.0);
+        problems.within("detection.calibration.shift", calibration.shift, -100.0..=100.0);
+    }
     if let Some(voting) = raw.voting {
         problems.within("detection.voting.floor", voting.floor, 0.0..=1.0);
         problems.within("detection.voting.inside", voting.inside, 0.0..=1.0);
@@ -205,6 +209,7 @@ fn detection_task(
     let decode = DecodeSpec {
         classes: raw.classes,
         activation: raw.activation,
+        calibration: raw.calibration.map(|RawCalibration { scale, shift }| Calibration { scale, shift }),
         boxes,
         score_threshold: raw.score_threshold,
         nms_iou: raw.nms_iou,

@@ -77,6 +77,7 @@ pub(super) struct RawDetection {
     pub(super) boxes: String,
     pub(super) classes: Vec<ClassName>,
     pub(super) activation: Activation,
+    pub(super) calibration: Option<RawCalibration>,
     pub(super) box_format: RawBoxFormat,
     pub(super) variances: Option<[f32; 2]>,
     pub(super) anchors: Option<RawAnchors>,
@@ -85,6 +86,13 @@ pub(super) struct RawDetection {
     pub(super) nms_iou: f32,
     pub(super) voting: Option<RawVoting>,
     pub(super) max_faces: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCalibration {
+    pub(super) scale: f32,
+    pub(super) shift: f32,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::{Calibration, logit};
 use super::nms::{Voting, suppress, suppress_and_vote};
 use crate::face::{Detection, StateScores};
 use crate::geometry::Rect;
@@ -56,6 +57,8 @@ pub struct DecodeSpec {
     pub classes: Vec<ClassName>,
     /// Applied to the scores.
     pub activation: Activation,
+    /// Applied to the face scores after that.
+    pub calibration: Option<Calibration>,
     /// Meaning of the boxes.
     pub boxes: BoxFormat,
     /// Faces below it are dropped.
@@ -126,7 +129,9 @@ impl DecodeSpec {
         let boxes = self.checked(scores, boxes)?;
         let columns = Columns::new(&self.classes);
         let floor = self.voting.map_or(min_score, |voting| voting.floor.min(min_score));
-        let gate = Gate::new(self.activation, &columns, floor);
+        // Everything passes a floor of 0, whatever the calibration.
+        let raw_floor = if floor <= 0.0 { floor } else { self.calibration.map_or(floor, |c| c.invert(floor)) };
+        let gate = Gate::new(self.activation, &columns, raw_floor);
         let mut found = Vec::new();
         let mut probabilities = vec![0.0; self.classes.len()];
         for (index, (row, raw)) in scores.chunks_exact(self.classes.len()).zip(boxes).enumerate() {
@@ -134,7 +139,8 @@ impl DecodeSpec {
                 continue;
             }
             activate(self.activation, row, &mut probabilities);
-            let score = columns.face_score(self.activation, &probabilities);
+            let raw_score = columns.face_score(self.activation, &probabilities);
+            let score = self.calibration.map_or(raw_score, |calibration| calibration.apply(raw_score));
             if score < floor {
                 continue;
             }
@@ -248,9 +254,7 @@ struct Gate {
 
 impl Gate {
     fn new(activation: Activation, columns: &Columns, min_score: f32) -> Self {
-        // Kept off 0 and 1, where the rounding of f32 would matter.
-        let p = f64::from(min_score).clamp(1e-7, 1.0 - 1e-7);
-        let logit = (p / (1.0 - p)).ln() - 1e-3;
+        let logit = logit(min_score) - 1e-3;
         let softmax = activation == Activation::Softmax;
         let least = match activation {
             // All pass; clamping and rounding could lift any score to 0.

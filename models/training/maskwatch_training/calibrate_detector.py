@@ -13,7 +13,9 @@ from .coco import Photo
 from .runner import Detector, open_picture
 
 SPREAD = 2.0
+"""``scale`` of the calibration."""
 SHIFTS = (-2.0, 6.0)
+"""Least and greatest shift that is looked at."""
 STEP = 0.01
 
 

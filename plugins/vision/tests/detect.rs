@@ -203,6 +203,16 @@ fn calibrated(calibration: Option<Calibration>, score: f32) -> f32 {
     (1.0 / (1.0 + (-logit).exp())) as f32
 }
 
+/// Scores count as no nearer to 0 than 1e-7, so a calibration that lifts that much lifts all below it.
+#[test]
+fn a_calibration_that_lifts_everything_loses_nothing() {
+    let calibration = Some(Calibration { scale: 0.3, shift: 4.0 });
+    let spec = DecodeSpec { calibration, score_threshold: 0.2, ..spec(&[Background, Face], Activation::Softmax) };
+    let found = spec.decode(&[30.0, 0.0], &[0.1, 0.1, 0.2, 0.3], &place()).unwrap();
+    assert_eq!(found.len(), 1);
+    assert!((found[0].score - calibrated(calibration, 0.0)).abs() < 1e-5);
+}
+
 #[test]
 fn states_come_from_the_classes() {
     let spec = spec(&[Background, Mask, Incorrect, NoMask], Activation::Softmax);

@@ -22,9 +22,12 @@ impl Calibration {
     }
 }
 
-/// The log-odds of a score, kept off 0 and 1, where it is infinite and the rounding of f32 would matter.
+/// Scores nearer to 0 or 1 count as so near: there log-odds are infinite, and the rounding of f32 would matter.
+pub(super) const EDGE: f32 = 1e-7;
+
+/// The log-odds of a score.
 pub(super) fn logit(score: f32) -> f64 {
-    let p = f64::from(score).clamp(1e-7, 1.0 - 1e-7);
+    let p = f64::from(score).clamp(f64::from(EDGE), 1.0 - f64::from(EDGE));
     (p / (1.0 - p)).ln()
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibration::{Calibration, logit};
+use super::calibration::{Calibration, EDGE, logit};
 use super::nms::{Voting, suppress, suppress_and_vote};
 use crate::face::{Detection, StateScores};
 use crate::geometry::Rect;
@@ -257,8 +257,8 @@ impl Gate {
         let logit = logit(min_score) - 1e-3;
         let softmax = activation == Activation::Softmax;
         let least = match activation {
-            // All pass; clamping and rounding could lift any score to 0.
-            _ if min_score <= 0.0 => f64::NEG_INFINITY,
+            // All pass; clamping and rounding could lift any score to it.
+            _ if min_score <= EDGE => f64::NEG_INFINITY,
             // Without a background every row is a face.
             Activation::Softmax if columns.background.is_empty() => f64::NEG_INFINITY,
             // n face classes together are at most n times the largest.

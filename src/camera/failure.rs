@@ -36,6 +36,11 @@ impl Failure {
         Self { reason, cause: cause.into(), hint: hint(reason) }
     }
 
+    /// With a hint of its own.
+    pub(super) fn hinted(reason: DisconnectReason, cause: impl Into<String>, hint: &'static str) -> Self {
+        Self { reason, cause: cause.into(), hint }
+    }
+
     /// No decoded frame for `silence`. `data`: encoded data kept coming. `first`: there never was a frame.
     pub(super) fn silent(silence: Duration, data: bool, first: bool) -> Self {
         let seconds = silence.as_secs_f64();

@@ -8,12 +8,18 @@
 //! Nothing here is shared between cameras but the engine: a camera's errors, flushes, clock and restarts stay its own.
 
 mod advice;
+mod decoding;
 mod failure;
+mod head;
+mod intake;
 mod keyframe;
+mod ledger;
 mod results;
+mod rtsp;
 mod source;
 mod status;
 mod supervisor;
+mod tally;
 mod teardown;
 mod watch;
 

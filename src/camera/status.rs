@@ -20,16 +20,24 @@ pub enum CameraState {
     Up,
     /// The last attempt failed or the connection ended; it is tried again and again.
     Down,
+    /// The camera refuses the login. It is tried again after minutes only: cameras shut out who asks too often.
+    Refused,
 }
 
 impl CameraState {
-    /// `connecting`, `up` or `down`.
+    /// `connecting`, `up`, `down` or `refused`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Up => "up",
             Self::Down => "down",
+            Self::Refused => "refused",
         }
+    }
+
+    /// Whether nothing comes of it.
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::Down | Self::Refused)
     }
 }
 
@@ -126,8 +134,9 @@ impl CameraStatus {
     pub(super) fn down(&self, failure: Failure) {
         let mut view = self.lock();
         view.disconnects += 1;
+        let refused = failure.reason == DisconnectReason::Auth;
         view.failure = Some(failure);
-        view.enter(CameraState::Down);
+        view.enter(if refused { CameraState::Refused } else { CameraState::Down });
     }
 
     fn lock(&self) -> MutexGuard<'_, StatusView> {

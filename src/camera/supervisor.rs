@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use super::failure::Failure;
+use super::intake::Running;
 use super::results::{Listener, Results};
+use super::rtsp;
 use super::source::{self, Outlets, Source};
 use super::status::CameraStatus;
+use super::tally::Tally;
 use super::teardown::teardown;
 use super::watch::Watch;
-use crate::backoff::Backoff;
+use crate::backoff::Pauses;
 use crate::config::plan::CameraPlan;
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, DisconnectReason};
@@ -25,6 +28,8 @@ const FIRST_FRAME: Duration = Duration::from_secs(10);
 /// Frames that make a connection up. A frozen camera may still send one picture to each newcomer, its last; it would be
 /// up and down in turn.
 const PROOF: u64 = 2;
+/// How long who fetches has to say good-bye to its source.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// A connection that held for so long was good: the pauses start small again.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -76,6 +81,7 @@ impl Supervisor {
             context,
             status: Arc::clone(&status),
             stop: stop.clone(),
+            memory: rtsp::Memory::default(),
         };
         let thread = std::thread::Builder::new().name(format!("cam-{}", plan.name)).spawn(move || {
             let span = tracing::info_span!("camera", camera = %camera.plan.name);
@@ -149,22 +155,24 @@ struct Camera {
     results: Results,
     status: Arc<CameraStatus>,
     stop: Shutdown,
+    /// What was learnt of the camera, from connection to connection.
+    memory: rtsp::Memory,
 }
 
 impl Camera {
     fn run(&mut self) {
-        let mut backoff = Backoff::default();
+        let mut pauses = Pauses::default();
         while !self.stop.is_set() {
             let (end, good_for) = self.run_guarded();
-            match end {
+            let failure = match end {
                 End::Stopped => break,
                 End::Again => continue,
-                End::Failed(_) => {}
-            }
+                End::Failed(failure) => failure,
+            };
             if good_for >= STABLE {
-                backoff.reset();
+                pauses.reset();
             }
-            let pause = backoff.next(rand::random());
+            let pause = pauses.next(failure.reason == DisconnectReason::Auth, rand::random());
             tracing::debug!(pause_s = pause.as_secs_f64(), "next attempt after a pause");
             self.stop.wait_timeout(pause);
         }
@@ -184,13 +192,16 @@ impl Camera {
     /// One connection from its start to its end, and for how long frames came.
     fn run_once(&mut self) -> (End, Duration) {
         let watch = Arc::new(Watch::new());
+        let tally = Arc::new(Tally::new(Arc::clone(&self.context.metrics)));
         let outlets = Outlets {
             hub: Arc::clone(&self.context.hub),
             watch: Arc::clone(&watch),
             metrics: Arc::clone(&self.context.metrics),
+            tally: Arc::clone(&tally),
+            memory: Arc::clone(&self.memory),
         };
         let built = source::build(&self.plan, self.context.engine.as_deref(), &outlets);
-        let source = match built {
+        let mut source = match built {
             Ok(source) => source,
             Err(error) => {
                 let failure = Failure::new(DisconnectReason::Unsupported, format!("no pipeline: {error}"));
@@ -198,13 +209,21 @@ impl Camera {
                 return (End::Failed(failure), Duration::ZERO);
             }
         };
+        let intake = source.intake.take();
         let mut session = Session::new(&source, &watch);
+        // An error of the state change comes on the bus, with its cause.
+        source.pipeline.set_state(session.first_state()).ok();
+        match intake.map(|(intake, feed)| Running::start(intake, feed, &self.plan.name)).transpose() {
+            Ok(running) => session.intake = running,
+            Err(error) => session.stillborn = Some(Failure::new(DisconnectReason::Error, error.to_string())),
+        }
         let attended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.attend(&mut session)));
         let end = match attended {
             Ok(end) => end,
             Err(panic) => {
                 // A pipeline must not be dropped while it plays, whatever happened beside it.
-                self.end(source);
+                let intake = session.intake.take();
+                self.end(source, intake, &tally);
                 std::panic::resume_unwind(panic);
             }
         };
@@ -213,7 +232,8 @@ impl Camera {
             self.fell(failure);
         }
         let good_for = session.up_since.map_or(Duration::ZERO, |since| since.elapsed());
-        self.end(source);
+        let intake = session.intake.take();
+        self.end(source, intake, &tally);
         (end, good_for)
     }
 
@@ -222,11 +242,13 @@ impl Camera {
         let Some(bus) = session.source.pipeline.bus() else {
             return End::Failed(Failure::new(DisconnectReason::Error, "the pipeline has no bus"));
         };
-        // An error of the state change comes on the bus, with its cause.
-        session.source.pipeline.set_state(session.first_state()).ok();
         loop {
             if self.stop.is_set() {
                 return End::Stopped;
+            }
+            // Who fetches knows more of a failure than the pipeline that it feeds.
+            if let Some(failure) = session.failure() {
+                return End::Failed(failure);
             }
             if let Some(message) = bus.timed_pop(TICK)
                 && let Some(end) = self.heard(session, &message)
@@ -256,6 +278,10 @@ impl Camera {
             if let Some(moment) = session.watch.last_frame() {
                 self.status.seen(moment);
             }
+        }
+        // Until the source has agreed to send, who fetches has the say, with the patience that its protocol needs.
+        if session.intake.is_some() && !session.watch.has_agreed() {
+            return None;
         }
         let first = session.up_since.is_none();
         let limit = if first { FIRST_FRAME.max(self.plan.timeout) } else { session.watch.patience(self.plan.timeout) };
@@ -302,9 +328,16 @@ impl Camera {
     }
 
     /// Ends the pipeline. People that were still followed are counted as it stops.
-    fn end(&mut self, source: Source) {
+    fn end(&mut self, source: Source, intake: Option<Running>, tally: &Tally) {
         let bus = source.pipeline.bus();
+        if let Some(intake) = &intake {
+            intake.ask_to_stop();
+        }
         teardown(source.pipeline, &self.plan.name);
+        if let Some(intake) = intake {
+            intake.stop(GOODBYE);
+        }
+        tally.close();
         self.context.hub.clear();
         while let Some(message) = bus.as_ref().and_then(gst::Bus::pop) {
             if let Some(report) = gstmaskwatch::report::from_message(&message) {
@@ -318,6 +351,10 @@ impl Camera {
 struct Session<'a> {
     source: &'a Source,
     watch: &'a Watch,
+    /// What feeds the pipeline, where none of its elements fetches by itself.
+    intake: Option<Running>,
+    /// It could not even begin.
+    stillborn: Option<Failure>,
     frames_seen: u64,
     up_since: Option<Instant>,
     rounds_started: bool,
@@ -325,7 +362,12 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(source: &'a Source, watch: &'a Watch) -> Self {
-        Self { source, watch, frames_seen: 0, up_since: None, rounds_started: false }
+        Self { source, watch, intake: None, stillborn: None, frames_seen: 0, up_since: None, rounds_started: false }
+    }
+
+    /// Why nothing more comes.
+    fn failure(&mut self) -> Option<Failure> {
+        self.stillborn.take().or_else(|| self.intake.as_ref().and_then(Running::failure))
     }
 
     /// Files wait for the seek that makes them endless.

@@ -1,6 +1,6 @@
 //! What tells a living camera from a frozen one: the last decoded frame, not the bus.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A camera slower than its timeout is waited for so many of its own frame intervals.
@@ -16,12 +16,27 @@ pub(super) struct Watch {
     last_data: AtomicU64,
     /// Moving average of the interval between two frames, in nanoseconds.
     interval: AtomicU64,
+    /// When the source agreed to send, as `last_frame`.
+    agreed: AtomicU64,
+    /// A decoder stands in the pipeline.
+    decodes: AtomicBool,
+    /// How long the data that goes to the decoder now has waited for it, in nanoseconds.
+    late: AtomicU64,
 }
 
 impl Watch {
     pub(super) fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { origin: Instant::now(), frames: zero(), last_frame: zero(), last_data: zero(), interval: zero() }
+        Self {
+            origin: Instant::now(),
+            frames: zero(),
+            last_frame: zero(),
+            last_data: zero(),
+            interval: zero(),
+            agreed: zero(),
+            decodes: AtomicBool::new(false),
+            late: zero(),
+        }
     }
 
     fn now(&self) -> u64 {
@@ -46,14 +61,44 @@ impl Watch {
         self.last_data.store(self.now(), Ordering::Relaxed);
     }
 
+    /// The source has agreed to send.
+    pub(super) fn agreed(&self) {
+        self.agreed.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Whether the source has agreed to send.
+    pub(super) fn has_agreed(&self) -> bool {
+        self.agreed.load(Ordering::Relaxed) > 0
+    }
+
+    /// There is a decoder: what comes without passing one is no picture of this connection's source.
+    pub(super) fn decoding(&self) {
+        self.decodes.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there is a decoder.
+    pub(super) fn decodes(&self) -> bool {
+        self.decodes.load(Ordering::Relaxed)
+    }
+
+    /// The data that goes to the decoder from now on has waited so long for it.
+    pub(super) fn waited(&self, late: Duration) {
+        self.late.store(u64::try_from(late.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long the data that goes to the decoder now has waited for it.
+    pub(super) fn late(&self) -> Duration {
+        Duration::from_nanos(self.late.load(Ordering::Relaxed))
+    }
+
     /// Frames of this connection.
     pub(super) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Time since the last frame, or since the begin where there was none.
+    /// Time since the last frame; where there was none, since the source agreed to send, or else since the begin.
     pub(super) fn silence(&self) -> Duration {
-        self.since(&self.last_frame)
+        if self.frames() == 0 && self.has_agreed() { self.since(&self.agreed) } else { self.since(&self.last_frame) }
     }
 
     /// When the last frame came, on the wall.

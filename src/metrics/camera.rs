@@ -8,7 +8,7 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
-use super::{DisconnectReason, FrameDrop, counters, float_gauges, gauges, histograms, unix_seconds};
+use super::{DisconnectReason, FrameDrop, PictureLoss, counters, float_gauges, gauges, histograms, unix_seconds};
 use crate::config::plan::Privacy;
 
 /// Seconds from a decoded frame to its result.
@@ -16,7 +16,7 @@ const LATENCY: [f64; 10] = [0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0,
 /// Heights of faces in pixels of the camera's picture.
 const FACE_HEIGHT: [f64; 9] = [8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 128.0, 256.0];
 /// Stages of `frames_total`.
-const STAGES: [&str; 3] = ["decoded", "analyzed", "encoded"];
+const STAGES: [&str; 4] = ["decoded", "analyzed", "encoded", "received"];
 /// The zone of people that are counted on the camera as a whole.
 pub(super) const WHOLE_PICTURE: &str = "";
 
@@ -28,6 +28,8 @@ pub(super) struct CameraFamilies {
     disconnects: IntCounterVec,
     frames: IntCounterVec,
     dropped: IntCounterVec,
+    in_flight: IntGaugeVec,
+    packets_lost: IntCounterVec,
     hidden: IntCounterVec,
     privacy: IntGaugeVec,
     latency: HistogramVec,
@@ -65,8 +67,15 @@ impl CameraFamilies {
             dropped: counters(
                 r,
                 "frames_dropped_total",
-                "Frames that were dropped on purpose.",
+                "Frames that did not get on, with the reason. Received = decoded + gate + late + decoder + ended + in flight.",
                 &["camera", "reason"],
+            )?,
+            in_flight: gauges(r, "frames_in_flight", "Received frames that are in the decoder now.", &["camera"])?,
+            packets_lost: counters(
+                r,
+                "rtp_packets_lost_total",
+                "RTP packets that were sent and never came, by their numbers.",
+                &["camera"],
             )?,
             hidden: counters(
                 r,
@@ -118,6 +127,9 @@ impl CameraFamilies {
                 .map(|reason| self.disconnects.with_label_values(&[name, reason.as_str()])),
             frames,
             dropped: FrameDrop::ALL.map(|reason| self.dropped.with_label_values(&[name, reason.as_str()])),
+            lost: PictureLoss::ALL.map(|reason| self.dropped.with_label_values(&[name, reason.as_str()])),
+            in_flight: self.in_flight.with_label_values(&[name]),
+            packets_lost: self.packets_lost.with_label_values(&[name]),
             hidden: Unknown::ALL.map(|reason| self.hidden.with_label_values(&[name, reason.as_str()])),
             privacy: self.privacy.clone(),
             latency: self.latency.with_label_values(&[name]),
@@ -159,9 +171,12 @@ impl CameraFamilies {
         for stage in STAGES {
             drop(self.frames.remove_label_values(&[name, stage]));
         }
-        for reason in FrameDrop::ALL {
-            drop(self.dropped.remove_label_values(&[name, reason.as_str()]));
+        let losses = PictureLoss::ALL.map(PictureLoss::as_str);
+        for reason in FrameDrop::ALL.map(FrameDrop::as_str).iter().chain(&losses) {
+            drop(self.dropped.remove_label_values(&[name, *reason]));
         }
+        drop(self.in_flight.remove_label_values(one));
+        drop(self.packets_lost.remove_label_values(one));
         for reason in Unknown::ALL {
             drop(self.hidden.remove_label_values(&[name, reason.as_str()]));
         }
@@ -188,6 +203,9 @@ pub struct CameraMetrics {
     disconnects: [IntCounter; DisconnectReason::ALL.len()],
     frames: [IntCounter; STAGES.len()],
     dropped: [IntCounter; FrameDrop::ALL.len()],
+    lost: [IntCounter; PictureLoss::ALL.len()],
+    in_flight: IntGauge,
+    packets_lost: IntCounter,
     hidden: [IntCounter; Unknown::ALL.len()],
     privacy: IntGaugeVec,
     latency: Histogram,
@@ -251,9 +269,34 @@ impl CameraMetrics {
         self.frames[2].inc();
     }
 
+    /// A coded picture arrived.
+    pub fn frame_received(&self) {
+        self.frames[3].inc();
+    }
+
+    /// So many coded pictures are in the decoder.
+    pub fn pictures_in_flight(&self, count: u64) {
+        self.in_flight.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// So many coded pictures were not decoded.
+    pub fn picture_lost(&self, reason: PictureLoss, count: u64) {
+        self.lost[reason as usize].inc_by(count);
+    }
+
+    /// So many packets never came.
+    pub fn packets_lost(&self, count: u64) {
+        self.packets_lost.inc_by(count);
+    }
+
     /// A frame was dropped.
     pub fn frame_dropped(&self, reason: FrameDrop) {
-        self.dropped[reason as usize].inc();
+        self.frames_dropped(reason, 1);
+    }
+
+    /// So many frames were dropped.
+    pub fn frames_dropped(&self, reason: FrameDrop, count: u64) {
+        self.dropped[reason as usize].inc_by(count);
     }
 
     /// A frame was hidden as a whole.

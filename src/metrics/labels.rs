@@ -53,7 +53,35 @@ impl DisconnectReason {
     }
 }
 
-/// Why a frame did not get as far as it should have.
+/// Why a coded picture was not decoded. `received = decoded + these + in flight`, at every moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PictureLoss {
+    /// It needs pictures that are missing: after a loss, or before the first keyframe.
+    Gate,
+    /// The decoder could not keep up.
+    Late,
+    /// The decoder made nothing of it.
+    Decoder,
+    /// The connection ended while it was in the decoder.
+    Ended,
+}
+
+impl PictureLoss {
+    /// All of them: exported at 0 from the start.
+    pub const ALL: [Self; 4] = [Self::Gate, Self::Late, Self::Decoder, Self::Ended];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gate => "gate",
+            Self::Late => "late",
+            Self::Decoder => "decoder",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Why a decoded frame did not get as far as it should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FrameDrop {
     /// A newer frame took its place before it was analysed.
@@ -68,12 +96,14 @@ pub enum FrameDrop {
     Overload,
     /// A viewer's or an encoder's queue was full.
     Output,
+    /// What analyses the camera's frames was busy with others.
+    Queue,
 }
 
 impl FrameDrop {
     /// All of them: exported at 0 from the start.
-    pub const ALL: [Self; 6] =
-        [Self::Superseded, Self::Flushed, Self::Stopped, Self::Failed, Self::Overload, Self::Output];
+    pub const ALL: [Self; 7] =
+        [Self::Superseded, Self::Flushed, Self::Stopped, Self::Failed, Self::Overload, Self::Output, Self::Queue];
 
     /// The label's value.
     pub fn as_str(self) -> &'static str {
@@ -84,6 +114,7 @@ impl FrameDrop {
             Self::Failed => "failed",
             Self::Overload => "overload",
             Self::Output => "output",
+            Self::Queue => "queue",
         }
     }
 

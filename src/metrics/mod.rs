@@ -21,7 +21,7 @@ use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextE
 
 pub use camera::CameraMetrics;
 pub use events::{EventResult, SinkMetrics};
-pub use labels::{DisconnectReason, FrameDrop};
+pub use labels::{DisconnectReason, FrameDrop, PictureLoss};
 
 use camera::CameraFamilies;
 use engine::EngineFamilies;

@@ -111,7 +111,7 @@ pub(super) fn message(view: &StatusView, privacy: Privacy) -> String {
         (CameraState::Connecting, _) => "connecting".to_owned(),
         (CameraState::Up, _) if privacy == Privacy::Statistics => "statistics only: no picture".to_owned(),
         (CameraState::Up, _) => format!("no signal{}", since.unwrap_or_default()),
-        (CameraState::Down, reason) => {
+        (CameraState::Down | CameraState::Refused, reason) => {
             let why = reason.map(|reason| format!(" - {}", words(reason))).unwrap_or_default();
             format!("no signal{}{why}", since.unwrap_or_default())
         }

@@ -3,7 +3,6 @@
 mod jsonl;
 mod mqtt;
 mod nats;
-mod tls;
 mod webhook;
 
 use std::sync::Arc;

@@ -11,9 +11,10 @@ use rumqttc::{
     QoS, TlsConfiguration, Transport,
 };
 
-use super::{MOST, Progress, Sink, Trouble, tls};
+use super::{MOST, Progress, Sink, Trouble};
 use crate::config::plan::MqttPlan;
 use crate::events::spool::Record;
+use crate::tls;
 
 /// An idle connection is tried so often.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_nats::jetstream::{self, context::Context, message::PublishMessage, stream};
 use async_nats::{Client, ConnectOptions};
 
-use super::{Progress, Sink, Trouble, tls};
+use super::{Progress, Sink, Trouble};
 use crate::config::plan::NatsPlan;
 use crate::events::spool::Record;
+use crate::tls;
 
 /// A stream that we make keeps events so long.
 const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -18,10 +18,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sha2::Sha256;
 
-use super::{Progress, Sink, Trouble, tls};
+use super::{Progress, Sink, Trouble};
 use crate::config::plan::{Remote, WebhookPlan};
 use crate::config::secret::signing_key;
 use crate::events::spool::Record;
+use crate::tls;
 
 /// An answer's body is read so far, so that the connection can be used again.
 const MOST_BODY: usize = 64 * 1024;

@@ -1,0 +1,141 @@
+//! What goes into a camera's decoder and what comes out: counted, and kept from it where it could only make broken
+//! pictures.
+//!
+//! A picture's number travels through the decoder as a metadata of its buffer, which GStreamer's decoders hand on from
+//! the coded to the decoded picture: so each decoded picture is known to be of that coded one, in whatever order they
+//! come out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Instant;
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::keyframe::{KeyframeGate, Picture};
+use super::source::Outlets;
+
+/// Threads of a software decoder. More of them hold more frames, and there are more cameras than cores.
+const DECODER_THREADS: i32 = 2;
+/// What the metadata of a picture's number refers to.
+static NUMBERED: LazyLock<gst::Caps> = LazyLock::new(|| gst::Caps::new_empty_simple("timestamp/x-maskwatch-picture"));
+
+/// How a gap in the data of a source is known for a loss.
+#[derive(Clone)]
+pub(super) enum Losses {
+    /// This jitter buffer counts the packets that never came.
+    Counted(gst::Element),
+    /// Nothing gets lost on the way: a mark of discontinuity is a new beginning.
+    None,
+}
+
+impl Losses {
+    /// Packets lost so far.
+    fn total(&self) -> u64 {
+        match self {
+            Self::Counted(jitter) => {
+                jitter.property::<gst::Structure>("stats").get::<u64>("num-lost").unwrap_or_default()
+            }
+            Self::None => 0,
+        }
+    }
+}
+
+/// Counts what enters and leaves the queue behind the decoder, and gives those a time that have none.
+pub(super) fn count_decoded(entry: &gst::Pad, exit: &gst::Pad, outlets: &Outlets) {
+    let (watch, tally) = (Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
+    let element = entry.parent_element().map(|element| element.downgrade());
+    entry.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        watch.frame();
+        if let Some(buffer) = info.buffer_mut() {
+            match number(buffer) {
+                Number::Kept(number) => tally.decoded(Some(number)),
+                Number::Absent if watch.decodes() => tally.decoded(None),
+                Number::Absent => tally.raw(),
+            }
+            let buffer = buffer.make_mut();
+            buffer.set_offset(tally.queued());
+            let now = || element.as_ref()?.upgrade()?.current_running_time();
+            if buffer.pts().is_none()
+                && let Some(now) = now()
+            {
+                buffer.set_pts(now);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let tally = Arc::clone(&outlets.tally);
+    exit.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(buffer) = info.buffer() {
+            tally.left(buffer.offset());
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+enum Number {
+    Kept(u64),
+    Absent,
+}
+
+fn number(buffer: &gst::BufferRef) -> Number {
+    let mut numbers = buffer.iter_meta::<gst::ReferenceTimestampMeta>();
+    let ours = numbers.find(|meta| meta.reference() == NUMBERED.as_ref());
+    ours.map_or(Number::Absent, |meta| Number::Kept(meta.timestamp().nseconds()))
+}
+
+/// Attends to every element that a decoding bin makes: holds the decoder's threads down, tells the demultiplexer of
+/// Motion JPEG that there is one stream (else its first picture waits for megabytes of others), and guards the decoder.
+pub(super) fn watch(decoder: &gst::Element, losses: Losses, outlets: &Outlets) {
+    let Some(bin) = decoder.downcast_ref::<gst::Bin>() else { return };
+    let outlets = outlets.clone();
+    bin.connect_deep_element_added(move |_, _, element| {
+        if element.find_property("single-stream").is_some() {
+            element.set_property("single-stream", true);
+        }
+        let class = element.metadata("klass").unwrap_or_default();
+        if !(class.contains("Decoder") && class.contains("Video")) {
+            return;
+        }
+        if element.find_property("max-threads").is_some_and(|spec| spec.value_type() == glib::Type::I32) {
+            element.set_property("max-threads", DECODER_THREADS);
+        }
+        // Bins of decoders have the class of one; the element inside is the one to guard.
+        if let Some(pad) = element.static_pad("sink").filter(|_| element.downcast_ref::<gst::Bin>().is_none()) {
+            outlets.watch.decoding();
+            guard(&pad, losses.clone(), &outlets);
+        }
+    });
+}
+
+/// Numbers what comes to a decoder, and keeps from it what it could only make broken pictures of.
+fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
+    let (gate, start) = (Mutex::new(KeyframeGate::new()), Instant::now());
+    let known_lost = AtomicU64::new(0);
+    let (watch, tally) = (Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        watch.data();
+        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
+        let flags = buffer.flags();
+        let gap = flags.contains(gst::BufferFlags::DISCONT) || flags.contains(gst::BufferFlags::CORRUPTED);
+        let lost = gap && {
+            let total = losses.total();
+            tally.packets_lost(total);
+            known_lost.swap(total, Ordering::Relaxed) < total
+        };
+        let picture = Picture { lost, keyframe: !flags.contains(gst::BufferFlags::DELTA_UNIT), late: watch.late() };
+        let verdict = gate.lock().unwrap_or_else(PoisonError::into_inner).admits(picture, start.elapsed());
+        match verdict {
+            Ok(()) => {
+                let number = gst::ClockTime::from_nseconds(tally.admitted());
+                gst::ReferenceTimestampMeta::add(buffer.make_mut(), &NUMBERED, number, gst::ClockTime::NONE);
+                gst::PadProbeReturn::Ok
+            }
+            Err(reason) => {
+                tally.refused(reason);
+                // Handled, not Drop: the binding has freed the buffer then, and GStreamer 1.22 complains of none to free.
+                gst::PadProbeReturn::Handled
+            }
+        }
+    });
+}

@@ -1,0 +1,193 @@
+//! Answers to a camera's demand for a password: one per challenge, never twice the same that was refused.
+
+use http_auth::{PasswordClient, PasswordParams};
+
+use super::wire::Headers;
+use crate::config::plan::Credentials;
+
+/// New challenges that one request may be answered with, all of them saying that the one before was merely old.
+const STALE: u32 = 3;
+
+/// What a camera asks for; the names are those of the schemes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::camera) enum Scheme {
+    /// No password.
+    #[default]
+    None,
+    /// The password as it is.
+    Basic,
+    /// A proof of it.
+    Digest,
+}
+
+impl Scheme {
+    /// `none`, `basic` or `digest`.
+    pub(in crate::camera) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Basic => "basic",
+            Self::Digest => "digest",
+        }
+    }
+}
+
+/// Why no password can be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// None is configured.
+    Missing,
+    /// The one that is configured was refused.
+    Refused,
+    /// The camera asks for it in a way that is not known here.
+    Unknown(String),
+}
+
+/// The login on one connection.
+pub(super) struct Login {
+    credentials: Option<Credentials>,
+    client: Option<PasswordClient>,
+    scheme: Scheme,
+    /// Challenges in a row for one request.
+    challenges: u32,
+}
+
+impl Login {
+    pub(super) fn new(credentials: Option<Credentials>) -> Self {
+        Self { credentials, client: None, scheme: Scheme::None, challenges: 0 }
+    }
+
+    /// The header for a request, where the camera has asked for one.
+    pub(super) fn authorization(&mut self, method: &str, uri: &str) -> Option<String> {
+        let credentials = self.credentials.as_ref()?;
+        let password = credentials.password.expose();
+        let params = PasswordParams { username: &credentials.username, password, uri, method, body: Some(&[]) };
+        self.client.as_mut()?.respond(&params).ok()
+    }
+
+    /// The request was answered with another status than 401.
+    pub(super) fn accepted(&mut self) {
+        self.challenges = 0;
+    }
+
+    /// The request was answered with 401.
+    ///
+    /// # Errors
+    /// It is of no use to ask again.
+    pub(super) fn challenged(&mut self, headers: &Headers) -> Result<(), Denied> {
+        if self.credentials.is_none() {
+            return Err(Denied::Missing);
+        }
+        let answered = self.client.is_some();
+        let (client, stale) = Self::read(headers)?;
+        // A camera that forgets its own nonce after each request does not always say so: what worked once may be
+        // tried once more.
+        let renewed = self.challenges < STALE && stale;
+        if answered && !renewed {
+            return Err(Denied::Refused);
+        }
+        self.challenges += 1;
+        self.scheme = if matches!(client, PasswordClient::Basic(_)) { Scheme::Basic } else { Scheme::Digest };
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// How the camera asks.
+    pub(super) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The strongest challenge that can be answered, and whether the camera says that the last answer was old.
+    fn read(headers: &Headers) -> Result<(PasswordClient, bool), Denied> {
+        let mut builder = PasswordClient::builder();
+        let mut stale = false;
+        let mut seen = Vec::new();
+        for value in headers.all("www-authenticate") {
+            for challenge in http_auth::ChallengeParser::new(value).map_while(Result::ok) {
+                seen.push(challenge.scheme.to_owned());
+                let says = |name: &str, wanted: &str| {
+                    let mut params = challenge.params.iter();
+                    params.any(|(key, value)| {
+                        key.eq_ignore_ascii_case(name) && value.to_unescaped().eq_ignore_ascii_case(wanted)
+                    })
+                };
+                stale |= says("stale", "true");
+                builder = builder.challenge(&challenge);
+            }
+        }
+        match builder.build() {
+            Ok(client) => Ok((client, stale)),
+            Err(_) => Err(Denied::Unknown(seen.join(", "))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::{Item, Wire};
+    use super::*;
+    use crate::config::secret::Secret;
+
+    fn headers(challenges: &[&str]) -> Headers {
+        let lines: String = challenges.iter().map(|value| format!("WWW-Authenticate: {value}\r\n")).collect();
+        let mut wire = Wire::default();
+        wire.feed(format!("RTSP/1.0 401 Unauthorized\r\n{lines}\r\n").as_bytes());
+        let Ok(Some(Item::Answer(answer))) = wire.next() else { panic!("an answer") };
+        answer.headers
+    }
+
+    fn login() -> Login {
+        Login::new(Some(Credentials { username: "ops".into(), password: Secret::new("s3cret") }))
+    }
+
+    const DIGEST: &str = r#"Digest realm="IP Camera(12345)", nonce="abc""#;
+
+    #[test]
+    fn a_challenge_is_answered_once() {
+        let mut login = login();
+        assert_eq!(login.authorization("DESCRIBE", "rtsp://cam/1"), None, "nobody has asked");
+        login.challenged(&headers(&[DIGEST])).unwrap();
+        let answer = login.authorization("DESCRIBE", "rtsp://cam/1").unwrap();
+        assert!(answer.starts_with("Digest ") && !answer.contains("s3cret"), "{answer}");
+        assert_eq!(login.challenged(&headers(&[DIGEST])), Err(Denied::Refused));
+    }
+
+    #[test]
+    fn old_nonces_are_renewed_but_not_for_ever() {
+        let mut login = login();
+        let stale = format!(r#"{DIGEST}, stale="TRUE""#);
+        login.challenged(&headers(&[DIGEST])).unwrap();
+        for _ in 0..10 {
+            login.challenged(&headers(&[&stale])).unwrap();
+            login.accepted();
+        }
+        while login.challenged(&headers(&[&stale])).is_ok() {}
+        assert_eq!(login.challenged(&headers(&[&stale])), Err(Denied::Refused));
+    }
+
+    #[test]
+    fn digest_is_preferred_and_every_form_is_known() {
+        for challenges in [
+            vec![r#"Basic realm="x""#, DIGEST],
+            vec![DIGEST, r#"Basic realm="x""#],
+            vec![r#"Digest realm="x", nonce="abc", algorithm="SHA-256", stale="FALSE""#],
+            vec![r#"Digest realm="x", nonce="abc", qop="auth", algorithm=MD5"#],
+            vec![r#"Basic realm="x", Digest realm="x", nonce="abc""#],
+        ] {
+            let mut login = login();
+            login.challenged(&headers(&challenges)).unwrap();
+            assert_eq!(login.scheme(), Scheme::Digest, "{challenges:?}");
+            assert!(login.authorization("DESCRIBE", "rtsp://cam/1").is_some(), "{challenges:?}");
+        }
+        let mut login = login();
+        login.challenged(&headers(&[r#"Basic realm="""#])).unwrap();
+        assert_eq!(login.authorization("DESCRIBE", "/").as_deref(), Some("Basic b3BzOnMzY3JldA=="));
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_told() {
+        assert_eq!(Login::new(None).challenged(&headers(&[DIGEST])), Err(Denied::Missing));
+        let denied = login().challenged(&headers(&["Negotiate"])).unwrap_err();
+        assert_eq!(denied, Denied::Unknown("Negotiate".into()));
+        assert!(matches!(login().challenged(&headers(&[])), Err(Denied::Unknown(_))));
+    }
+}

@@ -133,6 +133,7 @@ fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
             }
             Err(reason) => {
                 tally.refused(reason);
+                watch.refused();
                 // Handled, not Drop: the binding has freed the buffer then, and GStreamer 1.22 complains of none to free.
                 gst::PadProbeReturn::Handled
             }

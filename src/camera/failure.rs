@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gst::glib;
 
-use crate::config::plan::CameraPlan;
+use crate::config::plan::{CameraPlan, Transport};
 use crate::config::secret::redact;
 use crate::metrics::DisconnectReason;
 
@@ -42,15 +42,15 @@ impl Failure {
     }
 
     /// No decoded frame for `silence`. `data`: encoded data kept coming. `first`: there never was a frame.
-    pub(super) fn silent(silence: Duration, data: bool, first: bool) -> Self {
-        let seconds = silence.as_secs_f64();
+    pub(super) fn silent(silence: Duration, data: bool, first: bool, plan: &CameraPlan) -> Self {
+        let (seconds, origin) = (silence.as_secs_f64(), Origin::of(plan));
         if data {
             let cause = format!("data comes, but no picture could be decoded for {seconds:.1} s");
-            return Self::new(DisconnectReason::Decode, cause);
+            return Self::hinted(DisconnectReason::Decode, cause, origin.hint(DisconnectReason::Decode));
         }
         let cause =
             if first { format!("no picture within {seconds:.1} s") } else { format!("no picture for {seconds:.1} s") };
-        Self::new(DisconnectReason::Timeout, cause)
+        Self::hinted(DisconnectReason::Timeout, cause, origin.hint(DisconnectReason::Timeout))
     }
 
     /// What a message of GStreamer means. A connection that failed without a cause is looked into: that opens and
@@ -68,9 +68,61 @@ impl Failure {
             DisconnectReason::Auth => "the camera refuses the password".to_owned(),
             DisconnectReason::NotFound if plan.url.local_path().is_none() => "the camera has no such stream".to_owned(),
             DisconnectReason::NotFound => "there is no such file or device".to_owned(),
-            _ => return said(reason, error),
+            _ => return said(reason, error, plan),
         };
-        Self::new(reason, cause)
+        Self::hinted(reason, cause, Origin::of(plan).hint(reason))
+    }
+}
+
+/// Where a camera's pictures come from: what may be wrong there differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Tcp,
+    Udp,
+    Http,
+    File,
+    Device,
+}
+
+impl Origin {
+    fn of(plan: &CameraPlan) -> Self {
+        match (plan.url.scheme(), plan.transport) {
+            ("file", _) => Self::File,
+            ("v4l2", _) => Self::Device,
+            ("http" | "https", _) => Self::Http,
+            (_, Transport::Tcp) => Self::Tcp,
+            (_, Transport::Udp | Transport::Auto) => Self::Udp,
+        }
+    }
+
+    /// What to look at.
+    fn hint(self, reason: DisconnectReason) -> &'static str {
+        match (reason, self) {
+            (DisconnectReason::NotFound, Self::File) => "check the path; the service's user has to see the file",
+            (DisconnectReason::NotFound, Self::Device) => {
+                "is the camera plugged in? `v4l2-ctl --list-devices` names all"
+            }
+            (DisconnectReason::Timeout, Self::Udp) => "does a firewall stand between? try transport: tcp",
+            (DisconnectReason::Timeout, Self::File) => "is the file whole, and its disk fast enough?",
+            (DisconnectReason::Timeout, Self::Device) => "is the camera plugged in, and free?",
+            (DisconnectReason::Eos, Self::File) => "the file is played again",
+            (DisconnectReason::Eos, Self::Device) => "was the camera unplugged?",
+            (DisconnectReason::Decode, Self::Udp) => "is the network losing packets? try transport: tcp",
+            (DisconnectReason::Decode, Self::Tcp) => "`maskwatch probe` tells what the camera sends",
+            (DisconnectReason::Decode, Self::Http | Self::File) => "does a player show it? is it whole?",
+            (DisconnectReason::Decode, Self::Device) => "does another program show it?",
+            (DisconnectReason::Unsupported, Self::Http) => {
+                "Motion JPEG is played; is this the address of the stream itself?"
+            }
+            (DisconnectReason::Unsupported, Self::File) => "is it a video, and does a player show it?",
+            (DisconnectReason::Unsupported, Self::Device) => {
+                "is it a camera? some are several devices: try the next number"
+            }
+            (DisconnectReason::Unsupported, Self::Tcp | Self::Udp) => {
+                "H.264, H.265 and MJPEG are decoded; `maskwatch probe` tells what comes"
+            }
+            _ => hint(reason),
+        }
     }
 }
 
@@ -78,7 +130,7 @@ impl Failure {
 fn unclear_open(reason: DisconnectReason, error: &glib::Error, plan: &CameraPlan) -> Failure {
     let encrypted = matches!(plan.url.scheme(), "rtsps" | "https");
     if !encrypted || plan.insecure_tls {
-        return said(reason, error);
+        return said(reason, error, plan);
     }
     Failure {
         reason: DisconnectReason::Error,
@@ -88,8 +140,9 @@ fn unclear_open(reason: DisconnectReason, error: &glib::Error, plan: &CameraPlan
 }
 
 /// GStreamer's own words.
-fn said(reason: DisconnectReason, error: &glib::Error) -> Failure {
-    Failure::new(reason, redact(error.message()).trim_end_matches('.').to_lowercase())
+fn said(reason: DisconnectReason, error: &glib::Error, plan: &CameraPlan) -> Failure {
+    let cause = redact(error.message()).trim_end_matches('.').to_lowercase();
+    Failure::hinted(reason, cause, Origin::of(plan).hint(reason))
 }
 
 fn hint(reason: DisconnectReason) -> &'static str {
@@ -99,9 +152,9 @@ fn hint(reason: DisconnectReason) -> &'static str {
         DisconnectReason::Auth => "check username and password",
         DisconnectReason::NotFound => "check the path of the url",
         DisconnectReason::Timeout => "is the camera sending, and does the network hold?",
-        DisconnectReason::Eos => "the camera ended the stream; it is tried again",
-        DisconnectReason::Decode => "is the network losing packets? try transport: tcp",
-        DisconnectReason::Unsupported => "H.264, H.265 and MJPEG are; is a GStreamer plugin missing?",
+        DisconnectReason::Eos => "it is connected to again",
+        DisconnectReason::Decode => "does a player show it?",
+        DisconnectReason::Unsupported => "H.264, H.265 and MJPEG are decoded",
         DisconnectReason::Error => "it is tried again",
     }
 }
@@ -197,7 +250,38 @@ mod tests {
     fn words_of_others_are_redacted() {
         gst::init().unwrap();
         let error = glib::Error::new(gst::ResourceError::Busy, "Cannot open rtsp://u:pw@cam/1?token=2.");
-        let text = said(classify(&error), &error).to_string();
+        let text = said(classify(&error), &error, &plan("rtsp://cam/1", Transport::Tcp)).to_string();
         assert!(!text.contains("pw") && !text.contains("token"), "{text}");
+    }
+
+    fn plan(url: &str, transport: Transport) -> CameraPlan {
+        let url = crate::config::secret::CameraUrl::parse(url).unwrap();
+        CameraPlan { transport, ..CameraPlan::new("gate", url) }
+    }
+
+    #[test]
+    fn hints_fit_their_source() {
+        let cases = [
+            ("rtsp://cam/1", Transport::Tcp),
+            ("rtsp://cam/1", Transport::Udp),
+            ("http://cam/1", Transport::Tcp),
+            ("file:///srv/a.mp4", Transport::Udp),
+            ("v4l2:///dev/video0", Transport::Udp),
+        ];
+        for (url, transport) in cases {
+            let origin = Origin::of(&plan(url, transport));
+            for reason in DisconnectReason::ALL {
+                let hint = origin.hint(reason);
+                let udp = url.starts_with("rtsp") && transport == Transport::Udp;
+                assert!(udp || !hint.contains("transport: tcp"), "{url} {reason:?}: {hint}");
+                let local = plan(url, transport).url.local_path().is_some();
+                let of_files = ["network", "stream", "path of the url"].iter().any(|word| hint.contains(word));
+                let may_be = !matches!(
+                    reason,
+                    DisconnectReason::NotFound | DisconnectReason::Decode | DisconnectReason::Timeout
+                );
+                assert!(!local || may_be || !of_files, "{url} {reason:?}: {hint}");
+            }
+        }
     }
 }

@@ -21,8 +21,8 @@ use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::{Hub, Inlet};
 use crate::metrics::CameraMetrics;
 
-/// Decoded frames that may wait for `maskinfer`.
-const QUEUE: u32 = 3;
+/// Decoded frames that may wait for `maskinfer`: a decoder gives those of a group with B-frames in one burst.
+const QUEUE: u32 = 6;
 
 /// A pipeline that is built and not yet started.
 pub(super) struct Source {

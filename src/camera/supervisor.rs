@@ -286,8 +286,9 @@ impl Camera {
         let first = session.up_since.is_none();
         let limit = if first { FIRST_FRAME.max(self.plan.timeout) } else { session.watch.patience(self.plan.timeout) };
         let silence = session.watch.silence();
-        (silence > limit)
-            .then(|| End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), frames == 0)))
+        (silence > limit).then(|| {
+            End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), frames == 0, &self.plan))
+        })
     }
 
     /// What a message means for the connection; `None`: it goes on.

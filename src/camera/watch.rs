@@ -18,6 +18,8 @@ pub(super) struct Watch {
     interval: AtomicU64,
     /// When the source agreed to send, as `last_frame`.
     agreed: AtomicU64,
+    /// When a picture was last kept from the decoder, as `last_frame`.
+    refused: AtomicU64,
     /// A decoder stands in the pipeline.
     decodes: AtomicBool,
     /// How long the data that goes to the decoder now has waited for it, in nanoseconds.
@@ -34,6 +36,7 @@ impl Watch {
             last_data: zero(),
             interval: zero(),
             agreed: zero(),
+            refused: zero(),
             decodes: AtomicBool::new(false),
             late: zero(),
         }
@@ -66,6 +69,12 @@ impl Watch {
         self.agreed.store(self.now(), Ordering::Relaxed);
     }
 
+    /// A picture was kept from the decoder on purpose: the wait for a better one is no silence of the camera. That wait
+    /// is bounded elsewhere.
+    pub(super) fn refused(&self) {
+        self.refused.store(self.now(), Ordering::Relaxed);
+    }
+
     /// Whether the source has agreed to send.
     pub(super) fn has_agreed(&self) -> bool {
         self.agreed.load(Ordering::Relaxed) > 0
@@ -96,14 +105,18 @@ impl Watch {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Time since the last frame; where there was none, since the source agreed to send, or else since the begin.
+    /// Time since the last frame; where there was none, since the source agreed to send, or else since the begin. Once
+    /// there was one, a frame that is kept from the decoder counts like one that came.
     pub(super) fn silence(&self) -> Duration {
-        if self.frames() == 0 && self.has_agreed() { self.since(&self.agreed) } else { self.since(&self.last_frame) }
+        match self.frames() {
+            0 => self.since(&self.agreed),
+            _ => self.since(&self.last_frame).min(self.since(&self.refused)),
+        }
     }
 
     /// When the last frame came, on the wall.
     pub(super) fn last_frame(&self) -> Option<SystemTime> {
-        (self.frames() > 0).then(|| SystemTime::now() - self.silence())
+        (self.frames() > 0).then(|| SystemTime::now() - self.since(&self.last_frame))
     }
 
     /// Whether encoded data came within `span`, though frames may not.
@@ -137,6 +150,17 @@ mod tests {
         assert!(watch.last_frame().is_some());
         assert!(watch.data_within(Duration::from_secs(3600)));
         assert!(watch.silence() <= watch.origin.elapsed());
+    }
+
+    #[test]
+    fn a_picture_that_is_kept_back_is_no_silence() {
+        let Some(before) = Instant::now().checked_sub(Duration::from_secs(60)) else { return };
+        let watch = Watch { origin: before, ..Watch::new() };
+        watch.frames.store(1, Ordering::Relaxed);
+        watch.last_frame.store(1, Ordering::Relaxed);
+        assert!(watch.silence() >= Duration::from_secs(60));
+        watch.refused();
+        assert!(watch.silence() < Duration::from_secs(30), "{:?}", watch.silence());
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn a_removed_camera_leaves_no_series() {
     metrics.camera("yard");
     metrics.remove_camera("gate");
     let text = metrics.render().unwrap();
-    assert!(!text.contains("gate"), "{text}");
+    assert!(!text.contains("camera=\"gate\""), "{text}");
     assert!(text.contains("yard"));
 }
 
@@ -99,6 +99,9 @@ fn names_and_orders_agree() {
     for (index, reason) in FrameDrop::ALL.into_iter().enumerate() {
         assert_eq!(reason as usize, index);
         assert_eq!(FrameDrop::from_name(reason.as_str()), reason);
+    }
+    for (index, reason) in PictureLoss::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, index);
     }
     for (index, state) in MaskState::ALL.into_iter().enumerate() {
         assert_eq!(state as usize, index);

@@ -2,6 +2,8 @@
 
 #[path = "track/properties.rs"]
 mod properties;
+#[path = "track/slow.rs"]
+mod slow;
 
 use std::time::Duration;
 

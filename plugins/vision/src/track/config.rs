@@ -6,7 +6,7 @@ use crate::face::MaskState;
 use crate::vote::VoteConfig;
 
 /// How tracks are made, kept and counted. Distances are relative to the face's size, times are seconds, never frames:
-/// one set of values serves 1 to 25 analyses per second.
+/// one set of values serves 1 to 25 analyses per second. Below that a step counts as 1.25 s.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackerConfig {
     /// Detections of at least this score are matched first.
@@ -39,8 +39,12 @@ pub struct TrackerConfig {
     pub memory: Duration,
     /// A box is shown for this long after the face was last seen (or for one and a half analysis intervals).
     pub show: Duration,
-    /// A gap in time longer than this, or a step back, ends all tracks.
+    /// A gap in time longer than this, or a step back, ends all tracks. Where analyses are far apart, so are those that
+    /// belong together: then it is three of the intervals seen (the middle one of the latest three) or asked for, if that
+    /// is longer, and two minutes at most.
     pub max_gap: Duration,
+    /// Time between two analyses as asked for; zero: not known.
+    pub interval: Duration,
     /// A person whose state has stood for this long is counted without waiting for the end.
     pub decided_for: Duration,
     /// A face this much bigger than at its best classification is classified again.
@@ -71,6 +75,7 @@ impl Default for TrackerConfig {
             memory: Duration::from_secs(2),
             show: Duration::from_millis(600),
             max_gap: Duration::from_secs(5),
+            interval: Duration::ZERO,
             decided_for: Duration::from_millis(1500),
             bigger: 1.3,
             stale: Duration::from_secs(2),

@@ -11,11 +11,13 @@ pub(crate) mod assign;
 mod config;
 mod entry;
 mod motion;
+mod pace;
 
 use std::time::Duration;
 
 pub use self::config::{Association, Link, Person, TrackerConfig};
 use self::entry::Track;
+use self::pace::Pace;
 use crate::face::{ClassifiedFace, Detection, FaceView};
 use crate::geometry::Rect;
 
@@ -37,6 +39,12 @@ const SAME_FACE_INSIDE: f32 = 0.8;
 const SAME_FACE_HEIGHT: f32 = 0.5;
 /// Most detections that are looked at in one frame, best scores first.
 const MAX_FACES: usize = 256;
+/// A longer step between two analyses counts as so long, a little more than the slowest rate that motion is tuned for.
+///
+/// Who is still in view after a longer one has not walked on all the while, but stood, sat or queued: nearly all who walk
+/// have left. Uncertainty that went on growing would make every place as likely as every other, and the same face at the
+/// same place somebody else. A queue that moves on between analyses is followed: its speed is measured in the same steps.
+const LONGEST_STEP: f32 = 1.25;
 /// Boxes are predicted no further than this from the latest analysis, in seconds.
 const MAX_PREDICTION: f32 = 1.2;
 
@@ -51,6 +59,7 @@ pub struct Tracker {
     now: Option<Duration>,
     /// Mean time between analyses.
     interval: Option<Duration>,
+    pace: Pace,
     /// People of ended tracks, not yet taken.
     finished: Vec<Person>,
 }
@@ -64,17 +73,18 @@ impl Default for Tracker {
 impl Tracker {
     /// A tracker without tracks.
     pub fn new(config: TrackerConfig) -> Self {
-        Self { config, tracks: Vec::new(), next_id: 1, now: None, interval: None, finished: Vec::new() }
+        let (tracks, finished) = (Vec::new(), Vec::new());
+        Self { config, tracks, next_id: 1, now: None, interval: None, pace: Pace::default(), finished }
     }
 
     /// Matches the detections of the frame at `time` to the tracks, begins new tracks, and ends old ones.
     ///
-    /// A step back in time, or a gap longer than [`TrackerConfig::max_gap`], ends all tracks first. Boxes that are not
+    /// A step back in time, or too long a gap ([`TrackerConfig::max_gap`]), ends all tracks first. Boxes that are not
     /// finite are linked to nothing.
     pub fn associate(&mut self, time: Duration, found: &[Detection]) -> Association {
         let mut answer =
             Association { links: vec![Link { track: None, classify: false }; found.len()], ..Default::default() };
-        if self.now.is_some_and(|now| time < now || time - now > self.config.max_gap) {
+        if self.jumps_to(time) {
             answer.ended = self.tracks.iter().filter(|track| track.confirmed).map(|track| track.id).collect();
             answer.jumped = true;
             self.end_all();
@@ -114,7 +124,10 @@ impl Tracker {
     pub fn view(&self, time: Duration) -> Vec<FaceView> {
         let Some(now) = self.now else { return Vec::new() };
         let ahead = if time >= now { (time - now).as_secs_f32() } else { -(now - time).as_secs_f32() };
-        let ahead = ahead.clamp(-MAX_PREDICTION, self.interval().as_secs_f32().clamp(0.6, MAX_PREDICTION));
+        let interval = self.interval().as_secs_f32();
+        let ahead = ahead.clamp(-MAX_PREDICTION, interval.clamp(0.6, MAX_PREDICTION));
+        // Speeds are per step, and a long one counts as a shorter one.
+        let ahead = ahead * (LONGEST_STEP / interval.max(LONGEST_STEP));
         let show = self.config.show.max(self.interval().mul_f32(1.5));
         self.tracks
             .iter()
@@ -155,6 +168,15 @@ impl Tracker {
         self.interval = None;
     }
 
+    /// Whether `time` is too far from the latest analysis to go on from it. Notes how far it is.
+    fn jumps_to(&mut self, time: Duration) -> bool {
+        let Some(now) = self.now else { return false };
+        let Some(gap) = time.checked_sub(now) else { return true };
+        let longest = self.pace.longest_gap(&self.config);
+        self.pace.note(gap);
+        gap > longest
+    }
+
     /// Mean time between analyses; a fifth of a second until it is known.
     fn interval(&self) -> Duration {
         self.interval.unwrap_or(Duration::from_millis(200))
@@ -165,7 +187,7 @@ impl Tracker {
         if let Some(now) = self.now {
             let gap = time.saturating_sub(now);
             for track in &mut self.tracks {
-                track.motion.advance(gap.as_secs_f32());
+                track.motion.advance(gap.as_secs_f32().min(LONGEST_STEP));
             }
             self.interval = Some(self.interval.map_or(gap, |mean| (mean * 3 + gap) / 4));
         }
@@ -205,7 +227,7 @@ impl Tracker {
                     .map(|&index| self.cost(time, &self.tracks[track], &predicted, &found[index].rect, gate)),
             );
         }
-        let interval = self.interval().as_secs_f32().clamp(0.01, 5.0);
+        let interval = self.interval().as_secs_f32().clamp(0.01, LONGEST_STEP);
         let alone = ALONE - ALONE_PER_RATE * interval.ln();
         let answer = assign::assign(&costs, free.len(), candidates.len(), alone);
         for (&track, column) in free.iter().zip(answer) {

@@ -183,7 +183,7 @@ impl Results {
                 }
             }
             Report::Drop(report) => self.dropped(report),
-            Report::Visit(_) | Report::Verdict(_) => {}
+            Report::Visit(_) | Report::Verdict(_) | Report::Hidden(_) => {}
         }
     }
 
@@ -195,6 +195,7 @@ impl Results {
     }
 
     /// A camera's health is told whatever may be told of people.
+            Report::Hidden(reason) => self.metrics.frame_hidden(reason),
     fn picture(&self, report: &FrameReport) {
         if let Some((listener, luma)) = self.listener.as_ref().zip(report.luma) {
             listener.picture(self.hub.camera(), &luma);

@@ -11,9 +11,8 @@ use anyhow::Context;
 use gstmaskwatch::hide;
 use gstmaskwatch::overlay::{Caption, Painter};
 use image::RgbImage;
-use maskwatch_engine::{Camera, Engine, OwnedFrame};
+use maskwatch_engine::{Analysis, Ask, Camera, Engine, OwnedFrame};
 use maskwatch_vision::face::{ClassifiedFace, FaceView};
-use maskwatch_vision::geometry::Rect;
 use maskwatch_vision::privacy::Cover;
 
 use super::window::Window;
@@ -71,17 +70,14 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
 /// Finds faces and, where that is asked for, hides them.
 struct Looker {
     camera: Camera,
-    /// Least score of a face.
-    face: f32,
-    /// Least score of what is hidden.
-    hide: Option<f32>,
+    ask: Ask,
 }
 
 impl Looker {
     fn new(engine: &Arc<Engine>, args: &ImageArgs) -> Self {
         let face = args.min_score.unwrap_or(engine.score_threshold());
         let hide = (args.privacy == FilePrivacy::Blur).then(|| engine.hide_score().min(face));
-        Self { camera: engine.attach("image", 1), face, hide }
+        Self { camera: engine.attach("image", 1), ask: Ask { face: Some(face), hide } }
     }
 
     /// The picture as it may be seen, and its faces.
@@ -89,12 +85,13 @@ impl Looker {
         let mut picture = decode::upright(path)?;
         let (width, height) = picture.dimensions();
         let frame = OwnedFrame::rgb(width, height, picture.as_raw().clone());
-        let least = self.hide.unwrap_or(self.face);
-        let mut faces = self.camera.analyze_above(frame, Some(least), self.face)?;
-        if self.hide.is_some() {
-            let boxes: Vec<Rect> = faces.iter().map(|face| face.detection.rect).collect();
-            hide::rgb([width, height], &mut picture, &Cover::of_still(&boxes))?;
-            faces.retain(|face| face.detection.score >= self.face);
+        let Analysis { faces, suspects } = self.camera.analyze_asked(frame, self.ask)?;
+        if let Some(suspects) = suspects {
+            let cover = Cover::of_still(&suspects);
+            if let Cover::Whole(why) = cover {
+                super::tell(&format!("{}: hidden as a whole: {}", path.display(), why.words()));
+            }
+            hide::rgb([width, height], &mut picture, &cover)?;
         }
         Ok((picture, faces))
     }

@@ -3,12 +3,14 @@
 mod pipeline;
 mod report;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gstmaskwatch::report::Report;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use maskwatch_vision::privacy::Unknown;
 
 use super::window::CLOSE;
 use crate::cli::VideoArgs;
@@ -60,7 +62,8 @@ fn play(args: &VideoArgs, lines: Option<Lines>, shutdown: &Shutdown) -> anyhow::
     let video = Video::build(args, ENGINE)?;
     let bus = video.bus()?;
     video.start().with_context(|| format!("{} cannot be played", args.path.display()))?;
-    let mut show = Show { video: &video, lines, tally: Tally::default(), bar: None, ending: None };
+    let mut show =
+        Show { video: &video, lines, tally: Tally::default(), bar: None, ending: None, hidden: BTreeMap::new() };
     loop {
         if shutdown.is_set() {
             show.end_early();
@@ -90,6 +93,8 @@ struct Show<'a> {
     bar: Option<ProgressBar>,
     /// Since when the end is asked for.
     ending: Option<Instant>,
+    /// Pictures hidden as a whole.
+    hidden: BTreeMap<Unknown, u64>,
 }
 
 impl Show<'_> {
@@ -113,6 +118,7 @@ impl Show<'_> {
                     self.progress(report.pts);
                 }
                 Some(Report::Person(report)) => self.tally.person(report.person.state),
+                Some(Report::Hidden(reason)) => *self.hidden.entry(reason).or_default() += 1,
                 Some(Report::Drop(report)) if report.reason == "failed" => {
                     anyhow::bail!("a frame could not be analysed: {}", report.error.unwrap_or_default())
                 }
@@ -148,6 +154,9 @@ impl Show<'_> {
     fn finish(mut self) -> anyhow::Result<Tally> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+        for (reason, pictures) in &self.hidden {
+            super::tell(&format!("{pictures} pictures are hidden as a whole: {}", reason.words()));
         }
         anyhow::ensure!(self.tally.frames > 0, "no picture in the file (is it a video?)");
         if let Some(mut lines) = self.lines.take() {

@@ -2,30 +2,30 @@
 //!
 //! The camera's streaming thread calls [`Inlet::publish`] once per frame. Without a privacy mode that costs a reference
 //! count per subscriber; no pixel is copied or converted, and nothing blocks: subscribers drop what they cannot take.
-//! Subscribers are called with no lock held.
+//! Subscribers are called with no lock held, and each on its own: one that panics costs the others nothing.
 //!
 //! This is the one place through which pictures leave a camera, and where its privacy mode is kept: with `blur` pictures
 //! wait until their faces are known, and are handed on with faces hidden; with `statistics` none is handed on or kept.
 //! What comes out is a [`Shown`], which nothing else can make.
 
+mod audience;
 mod shown;
 mod veil;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::privacy::Cover;
+use maskwatch_vision::privacy::{Cover, Suspects};
 
 use crate::config::plan::{CameraPlan, Privacy};
 use crate::metrics::{CameraMetrics, FrameDrop};
+use audience::Audience;
+pub use audience::Subscriber;
 use shown::Raw;
 pub use shown::Shown;
 use veil::Veil;
-
-/// Called with every picture, on the camera's streaming thread or its supervisor's. Must not block.
-pub type Subscriber = Arc<dyn Fn(&Shown) + Send + Sync>;
 
 /// Width and height of a picture as it is shown (square pixels), and frames per second as announced.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +46,20 @@ enum Latest {
     Hideable(Raw, Cover),
 }
 
+/// What is known of the pictures, under one lock: who sees a part of it sees what belongs to it.
+#[derive(Default)]
+struct Present {
+    /// Number of the connection whose pictures are wanted.
+    connection: u64,
+    /// This connection has given the shape,
+    shaped: bool,
+    /// and a picture of it has come out, or was to.
+    came_out: bool,
+    latest: Option<Latest>,
+    caps: Option<gst::Caps>,
+    shape: Option<Shape>,
+}
+
 /// The meeting point of one camera's pictures and those who want them.
 pub struct Hub {
     camera: String,
@@ -54,15 +68,10 @@ pub struct Hub {
     /// With [`Privacy::Blur`].
     veil: Option<Veil>,
     metrics: Arc<CameraMetrics>,
-    latest: Mutex<Option<Latest>>,
-    caps: Mutex<Option<gst::Caps>>,
-    shape: Mutex<Option<Shape>>,
+    present: Mutex<Present>,
     caption: Mutex<Arc<str>>,
-    subscribers: Mutex<Arc<Vec<(u64, Subscriber)>>>,
-    next_id: AtomicU64,
+    audience: Audience,
     published: AtomicU64,
-    /// Number of the connection whose pictures are wanted.
-    connection: AtomicU64,
 }
 
 /// Where one connection's pictures go in. Once the hub has been cleared it leads nowhere: a pipeline that is stuck in its
@@ -76,9 +85,7 @@ impl Inlet {
     /// Hands a decoded frame, with its segment, to all subscribers, and keeps it as the latest: all as far as the
     /// camera's privacy mode allows.
     pub fn publish(&self, sample: gst::Sample) {
-        if self.hub.connection.load(Ordering::Acquire) == self.connection {
-            self.hub.publish(self.connection, sample);
-        }
+        self.hub.publish(self.connection, sample);
     }
 }
 
@@ -91,14 +98,10 @@ impl Hub {
             since: SystemTime::now(),
             veil: (plan.privacy == Privacy::Blur).then(|| Veil::new(plan.analyze_fps)),
             metrics: Arc::clone(metrics),
-            latest: Mutex::default(),
-            caps: Mutex::default(),
-            shape: Mutex::default(),
+            present: Mutex::default(),
             caption: Mutex::new(Arc::from("")),
-            subscribers: Mutex::default(),
-            next_id: AtomicU64::new(0),
+            audience: Audience::default(),
             published: AtomicU64::new(0),
-            connection: AtomicU64::new(0),
         })
     }
 
@@ -123,22 +126,24 @@ impl Hub {
     }
 
     fn publish(&self, connection: u64, sample: gst::Sample) {
-        self.note_shape(&sample);
+        if !self.note_shape(connection, &sample) {
+            return;
+        }
         self.published.fetch_add(1, Ordering::Relaxed);
         match (self.privacy, &self.veil) {
-            (Privacy::Off, _) => self.hand_out(Shown::plain(sample)),
+            (Privacy::Off, _) => self.hand_out(connection, Shown::plain(sample)),
             (Privacy::Blur, Some(veil)) => {
-                veil.push(connection, Raw::new(sample));
+                veil.push(Raw::new(connection, sample));
                 self.let_out();
             }
             (Privacy::Blur, None) | (Privacy::Statistics, _) => {}
         }
     }
 
-    /// The picture at running time `time` has been analysed: these boxes may be faces.
-    pub fn analyzed(&self, time: Duration, faces: &[Rect]) {
+    /// The picture at running time `time` has been analysed: there may be faces.
+    pub fn analyzed(&self, time: Duration, suspects: &Suspects) {
         if let Some(veil) = &self.veil {
-            veil.look(time, faces);
+            veil.look(time, suspects);
         }
     }
 
@@ -159,49 +164,79 @@ impl Hub {
             self.metrics.frame_hidden(reason);
         }
         if self.subscribers() == 0 {
-            drop(lock(&self.latest).replace(Latest::Hideable(raw, cover)));
+            self.keep(raw.connection, Some(Latest::Hideable(raw, cover)));
             return;
         }
-        if let Some(shown) = self.hide(&raw, &cover) {
-            self.hand_out(shown);
+        match self.hide(&raw, &cover) {
+            Some(shown) => self.hand_out(raw.connection, shown),
+            None => _ = self.keep(raw.connection, None),
         }
     }
 
     /// `None`, with a word in the log, where that fails: then the picture is not shown.
     fn hide(&self, raw: &Raw, cover: &Cover) -> Option<Shown> {
-        match Shown::hidden(raw, cover) {
-            Ok(shown) => Some(shown),
-            Err(error) => {
-                self.metrics.frame_dropped(FrameDrop::Failed);
-                tracing::error!(camera = self.camera, %error, "a picture is not shown");
-                None
+        let failed = match catch_unwind(AssertUnwindSafe(|| Shown::hidden(raw, cover))) {
+            Ok(Ok(shown)) => return Some(shown),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "an internal error, see the log".to_owned(),
+        };
+        self.metrics.frame_dropped(FrameDrop::Failed);
+        tracing::error!(camera = self.camera, error = failed, "a picture is not shown");
+        None
+    }
+
+    fn hand_out(&self, connection: u64, shown: Shown) {
+        if self.keep(connection, Some(Latest::Shown(shown.clone()))) {
+            self.audience.show(&self.camera, &shown, || self.metrics.frame_dropped(FrameDrop::Failed));
+        }
+    }
+
+    /// A picture has come out, or none could be made of it. False where its connection has ended meanwhile: then it is
+    /// no picture of now.
+    fn keep(&self, connection: u64, latest: Option<Latest>) -> bool {
+        let mut present = lock(&self.present);
+        if present.connection != connection {
+            return false;
+        }
+        present.came_out = true;
+        let before = match latest {
+            Some(latest) => present.latest.replace(latest),
+            None => None,
+        };
+        drop(present);
+        drop(before);
+        true
+    }
+
+    /// The caps object is the same from frame to frame: the comparison is one of pointers, nearly always. False where the
+    /// connection has ended.
+    fn note_shape(&self, connection: u64, sample: &gst::Sample) -> bool {
+        let mut present = lock(&self.present);
+        if present.connection != connection {
+            return false;
+        }
+        let caps = sample.caps_owned();
+        if caps.is_some() && (!present.shaped || present.caps != caps) {
+            present.caps = caps;
+            if let Some(shape) = shape_of(sample) {
+                present.shape = Some(shape);
+                present.shaped = true;
             }
         }
+        true
     }
 
-    fn hand_out(&self, shown: Shown) {
-        drop(lock(&self.latest).replace(Latest::Shown(shown.clone())));
-        let subscribers = Arc::clone(&lock(&self.subscribers));
-        for (_, subscriber) in subscribers.iter() {
-            subscriber(&shown);
-        }
-    }
-
-    /// The caps object is the same from frame to frame: the comparison is one of pointers, nearly always.
-    fn note_shape(&self, sample: &gst::Sample) {
-        let Some(caps) = sample.caps_owned() else { return };
-        if lock(&self.caps).replace(caps.clone()).is_some_and(|before| before == caps) {
-            return;
-        }
-        if let Some(shape) = shape_of(sample) {
-            *lock(&self.shape) = Some(shape);
-        }
+    /// Whether the running connection has given what can be had of this camera: the shape of its pictures, and as far as
+    /// its privacy mode lets any out, a picture.
+    pub fn is_ready(&self) -> bool {
+        let present = lock(&self.present);
+        present.shaped && (present.came_out || self.privacy == Privacy::Statistics)
     }
 
     /// The latest picture of the running connection. With [`Privacy::Blur`] that may be the moment in which faces are
     /// hidden: some milliseconds, not for a thread that serves many.
     pub fn latest(&self) -> Option<Shown> {
-        let latest = lock(&self.latest).clone()?;
+        let latest = lock(&self.present).latest.clone()?;
         match latest {
             Latest::Shown(shown) => Some(shown),
             Latest::Hideable(raw, cover) => self.hide(&raw, &cover),
@@ -210,7 +245,7 @@ impl Hub {
 
     /// Shape of the latest frame, also of a connection that has ended.
     pub fn shape(&self) -> Option<Shape> {
-        *lock(&self.shape)
+        lock(&self.present).shape
     }
 
     /// The connection ended: its last frame is no picture of now, and its memory goes back.
@@ -220,12 +255,16 @@ impl Hub {
     }
 
     fn next_connection(&self) -> u64 {
-        let connection = self.connection.fetch_add(1, Ordering::AcqRel) + 1;
+        let (connection, latest) = {
+            let mut present = lock(&self.present);
+            present.connection += 1;
+            (present.shaped, present.came_out) = (false, false);
+            (present.connection, present.latest.take())
+        };
+        drop(latest);
         if let Some(veil) = &self.veil {
             veil.restart(connection);
         }
-        let latest = lock(&self.latest).take();
-        drop(latest);
         connection
     }
 
@@ -250,17 +289,12 @@ impl Hub {
     /// Calls `subscriber` with every frame until the returned value is dropped; one call that already runs may still
     /// end after that.
     pub fn subscribe(self: &Arc<Self>, subscriber: Subscriber) -> Subscription {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let mut subscribers = lock(&self.subscribers);
-        let mut list = subscribers.as_ref().clone();
-        list.push((id, subscriber));
-        *subscribers = Arc::new(list);
-        Subscription { hub: Arc::downgrade(self), id }
+        Subscription { hub: Arc::downgrade(self), id: self.audience.add(subscriber) }
     }
 
     /// How many want frames now.
     pub fn subscribers(&self) -> usize {
-        lock(&self.subscribers).len()
+        self.audience.len()
     }
 }
 
@@ -272,14 +306,9 @@ pub struct Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let Some(hub) = self.hub.upgrade() else { return };
-        let before = {
-            let mut subscribers = lock(&hub.subscribers);
-            let list = subscribers.iter().filter(|(id, _)| *id != self.id).cloned().collect();
-            std::mem::replace(&mut *subscribers, Arc::new(list))
-        };
-        // The subscriber may own much: it ends here, with no lock held.
-        drop(before);
+        if let Some(hub) = self.hub.upgrade() {
+            hub.audience.remove(self.id);
+        }
     }
 }
 
@@ -298,5 +327,7 @@ fn shape_of(sample: &gst::Sample) -> Option<Shape> {
     Some(Shape { width: width.max(1), height: info.height().max(1), fps })
 }
 
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod tests;

@@ -46,13 +46,15 @@ impl Shown {
 /// A picture as the camera gave it. It does not leave this module's parent.
 #[derive(Clone)]
 pub(super) struct Raw {
+    /// Number of the connection that gave it.
+    pub(super) connection: u64,
     pub(super) sample: gst::Sample,
     pub(super) wall: SystemTime,
 }
 
 impl Raw {
-    pub(super) fn new(sample: gst::Sample) -> Self {
-        Self { sample, wall: SystemTime::now() }
+    pub(super) fn new(connection: u64, sample: gst::Sample) -> Self {
+        Self { connection, sample, wall: SystemTime::now() }
     }
 
     /// Its running time; `None` for a sample without one.

@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicUsize;
 
 use gstmaskwatch::meta::FaceMeta;
+use maskwatch_vision::geometry::Rect;
+use maskwatch_vision::privacy::Unknown;
 
 use super::*;
 use crate::config::secret::CameraUrl;
@@ -16,7 +18,7 @@ fn hub(privacy: Privacy) -> (Arc<Hub>, Inlet) {
     (hub, inlet)
 }
 
-fn sample(width: i32, par: (i32, i32)) -> gst::Sample {
+pub(super) fn sample(width: i32, par: (i32, i32)) -> gst::Sample {
     gst::init().unwrap();
     let caps = gst::Caps::builder("video/x-raw")
         .field("format", "I420")
@@ -108,7 +110,7 @@ fn a_caption_changes_its_pointer_only_with_its_text() {
 const SIZE: (u32, u32) = (160, 96);
 
 /// A picture of fine stripes at `ms`: whatever is sharp has steps from sample to sample.
-fn striped(ms: u64) -> gst::Sample {
+pub(super) fn striped(ms: u64) -> gst::Sample {
     gst::init().unwrap();
     let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, SIZE.0, SIZE.1).build().unwrap();
     let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
@@ -138,6 +140,10 @@ fn watch(hub: &Arc<Hub>) -> (Subscription, Arc<Mutex<Vec<Shown>>>) {
 }
 
 const FACE: Rect = Rect { x: 0.4, y: 0.4, w: 0.1, h: 0.2 };
+fn faces() -> Suspects {
+    vec![FACE].into()
+}
+
 const MIDDLE: (f32, f32) = (0.45, 0.5);
 const CORNER: (f32, f32) = (0.05, 0.9);
 
@@ -145,12 +151,12 @@ const CORNER: (f32, f32) = (0.05, 0.9);
 fn with_blur_a_picture_waits_and_its_faces_are_hidden() {
     let (hub, inlet) = hub(Privacy::Blur);
     let (_subscription, seen) = watch(&hub);
-    hub.analyzed(Duration::ZERO, &[FACE]);
+    hub.analyzed(Duration::ZERO, &faces());
     for ms in [0, 40, 80] {
         inlet.publish(striped(ms));
     }
     assert_eq!(lock(&seen).len(), 1, "of the others nothing is known after them");
-    hub.analyzed(Duration::from_millis(80), &[FACE]);
+    hub.analyzed(Duration::from_millis(80), &faces());
     hub.tick();
     let deadline = std::time::Instant::now() + Duration::from_secs(5);
     while lock(&seen).len() < 3 && std::time::Instant::now() < deadline {
@@ -168,7 +174,7 @@ fn with_blur_a_picture_waits_and_its_faces_are_hidden() {
 #[test]
 fn with_blur_a_snapshot_is_hidden_too_though_nobody_watches() {
     let (hub, inlet) = hub(Privacy::Blur);
-    hub.analyzed(Duration::ZERO, &[FACE]);
+    hub.analyzed(Duration::ZERO, &faces());
     inlet.publish(striped(0));
     let shown = hub.latest().unwrap();
     assert!(!sharp(&shown, MIDDLE) && sharp(&shown, CORNER));
@@ -197,7 +203,7 @@ fn without_an_answer_of_the_engine_the_whole_picture_is_hidden() {
 fn with_blur_pictures_without_a_time_are_hidden() {
     let (hub, inlet) = hub(Privacy::Blur);
     let (_subscription, seen) = watch(&hub);
-    hub.analyzed(Duration::ZERO, &[]);
+    hub.analyzed(Duration::ZERO, &Suspects::NONE);
     let timed = striped(40);
     let (buffer, caps) = (timed.buffer_owned().unwrap(), timed.caps_owned().unwrap());
     inlet.publish(timed);
@@ -211,11 +217,28 @@ fn with_blur_pictures_without_a_time_are_hidden() {
 fn with_statistics_no_picture_comes_out() {
     let (hub, inlet) = hub(Privacy::Statistics);
     let (_subscription, seen) = watch(&hub);
-    hub.analyzed(Duration::ZERO, &[]);
+    hub.analyzed(Duration::ZERO, &Suspects::NONE);
     for ms in [0, 40, 80] {
         inlet.publish(striped(ms));
         hub.tick();
     }
     assert!(lock(&seen).is_empty() && hub.latest().is_none());
     assert_eq!((hub.published(), hub.shape().map(|shape| shape.width)), (3, Some(160)));
+}
+
+#[test]
+fn with_blur_a_crowd_beyond_counting_hides_the_whole_picture_and_is_counted() {
+    let url = CameraUrl::parse("rtsp://127.0.0.1/a").unwrap();
+    let (plan, all) = (CameraPlan { privacy: Privacy::Blur, ..CameraPlan::new("a", url) }, Metrics::new().unwrap());
+    let hub = Hub::new(&plan, &all.camera("a"));
+    let inlet = hub.open();
+    let (_subscription, seen) = watch(&hub);
+    hub.analyzed(Duration::ZERO, &Suspects::Anywhere(Unknown::Crowd));
+    inlet.publish(striped(0));
+    hub.tick();
+    let seen = lock(&seen);
+    assert_eq!(seen.len(), 1);
+    assert!([MIDDLE, CORNER, (0.9, 0.1)].iter().all(|point| !sharp(&seen[0], *point)));
+    let text = all.render().unwrap();
+    assert!(text.contains("maskwatch_frames_hidden_total{camera=\"a\",reason=\"crowd\"} 1"), "{text}");
 }

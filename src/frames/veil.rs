@@ -1,17 +1,17 @@
 //! The pictures of a camera with `privacy: blur`, on their way from the camera to those who see them.
 
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::privacy::{Cover, Gate, PrivacyConfig};
+use maskwatch_vision::privacy::{Cover, Gate, PrivacyConfig, Suspects};
 
 use super::shown::Raw;
 
 /// Holds pictures until it is known what to hide in them.
 ///
 /// Pictures are let out by one thread at a time, the streaming thread or the supervisor's, whichever comes: so their
-/// order stays, and no lock is held while they are handed on. A thread that dies in that lets no picture out any more.
+/// order stays, and no lock is held while they are handed on. A thread that dies in that gives its turn back.
 pub(super) struct Veil {
     origin: Instant,
     state: Mutex<State>,
@@ -19,7 +19,7 @@ pub(super) struct Veil {
 
 struct State {
     gate: Gate<Raw>,
-    /// A thread is letting pictures out; it takes along what comes meanwhile.
+    /// A thread is letting pictures out ([`Turn`]); it takes along what comes meanwhile.
     letting_out: bool,
     /// Of the latest picture.
     size: Option<Option<(i32, i32)>>,
@@ -36,13 +36,13 @@ impl Veil {
         }
     }
 
-    /// A picture of a connection, of the present one or it is dropped. One without a time hides all that waits, and itself.
-    pub(super) fn push(&self, connection: u64, raw: Raw) {
+    /// A picture of the present connection, or it is dropped. One without a time hides all that waits, and itself.
+    pub(super) fn push(&self, raw: Raw) {
         let time = raw.time().unwrap_or_default();
         let size = size_of(&raw.sample);
         let now = self.now();
         let mut state = self.lock();
-        if state.connection != connection {
+        if state.connection != raw.connection {
             return;
         }
         if state.size.replace(size).is_some_and(|before| before != size) {
@@ -52,9 +52,9 @@ impl Veil {
     }
 
     /// The analysis of the picture at `time` is through.
-    pub(super) fn look(&self, time: Duration, faces: &[Rect]) {
+    pub(super) fn look(&self, time: Duration, suspects: &Suspects) {
         let now = self.now();
-        self.lock().gate.look(now, time, faces);
+        self.lock().gate.look(now, time, suspects);
     }
 
     /// From now on pictures of this connection alone are taken. What waits goes, and is not shown.
@@ -67,20 +67,10 @@ impl Veil {
 
     /// Lets out what may be seen now, with what is to be hidden in it.
     pub(super) fn let_out(&self, mut show: impl FnMut(Raw, Cover)) {
-        if std::mem::replace(&mut self.lock().letting_out, true) {
-            return;
-        }
-        while let Some((raw, cover)) = self.next() {
+        let Some(turn) = Turn::take(self) else { return };
+        while let Some((raw, cover)) = turn.next() {
             show(raw, cover);
         }
-    }
-
-    fn next(&self) -> Option<(Raw, Cover)> {
-        let now = self.now();
-        let mut state = self.lock();
-        let next = state.gate.take(now);
-        state.letting_out = next.is_some();
-        next
     }
 
     fn now(&self) -> Duration {
@@ -89,6 +79,40 @@ impl Veil {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to let pictures out. It is given back when nothing is left to let out, or on whatever other way out.
+struct Turn<'a> {
+    veil: &'a Veil,
+    over: Cell<bool>,
+}
+
+impl<'a> Turn<'a> {
+    /// `None`: another thread has it.
+    fn take(veil: &'a Veil) -> Option<Self> {
+        let taken = std::mem::replace(&mut veil.lock().letting_out, true);
+        (!taken).then(|| Self { veil, over: Cell::new(false) })
+    }
+
+    /// The next picture; `None`: none is left, and the turn is over. Both under one lock, so that no picture comes
+    /// between and stays behind.
+    fn next(&self) -> Option<(Raw, Cover)> {
+        let now = self.veil.now();
+        let mut state = self.veil.lock();
+        let next = state.gate.take(now);
+        state.letting_out = next.is_some();
+        self.over.set(next.is_none());
+        next
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // Once it is over somebody else may have it.
+        if !self.over.get() {
+            self.veil.lock().letting_out = false;
+        }
     }
 }
 

@@ -30,4 +30,4 @@ pub use faces::FaceClassifier;
 pub use observe::{NoObserver, Observe, Phase};
 pub use options::{EngineOptions, ModelInfo};
 pub use provider::Provider;
-pub use subject::{DropReason, Outcome, OwnedFrame, Subject};
+pub use subject::{Analysis, Ask, DropReason, Outcome, OwnedFrame, Subject};

@@ -3,7 +3,26 @@
 use maskwatch_vision::{
     face::{ClassifiedFace, Detection},
     frame::{ColorMatrix, ColorRange, FrameView, PixelFormat},
+    privacy::Suspects,
 };
+
+/// What is asked of one picture. Scores are `0..=1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Ask {
+    /// Least score of a face; `None`: the detector's own.
+    pub face: Option<f32>,
+    /// Least score of what may be a face and is to be hidden; `None`: nothing is.
+    pub hide: Option<f32>,
+}
+
+/// What an analysis found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Analysis {
+    /// Every face found, in the order given to [`Subject::select`].
+    pub faces: Vec<ClassifiedFace>,
+    /// Where faces may be; `None` where [`Ask::hide`] is.
+    pub suspects: Option<Suspects>,
+}
 
 /// A picture under analysis, with the camera's own knowledge of it.
 ///
@@ -21,8 +40,8 @@ pub trait Subject: Send {
 /// How an analysis ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Every face found, in the order given to [`Subject::select`].
-    Done(Vec<ClassifiedFace>),
+    /// Analysed.
+    Done(Analysis),
     /// Not analysed, on purpose.
     Dropped(DropReason),
     /// Not analysed, by a fault; says what and, where known, a hint.

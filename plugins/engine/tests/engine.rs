@@ -18,7 +18,7 @@ fn close(a: f32, b: f32) -> bool {
 
 fn faces(outcome: &Outcome) -> &[ClassifiedFace] {
     match outcome {
-        Outcome::Done(faces) => faces,
+        Outcome::Done(analysis) => &analysis.faces,
         other => panic!("not done: {other:?}"),
     }
 }
@@ -198,7 +198,7 @@ fn the_last_reference_may_go_on_an_engine_thread() {
     let engine = models.start("faces", Some("masks"), &recorder);
     let camera = engine.attach("door", 1);
     let (out, done) = crossbeam_channel::bounded(1);
-    camera.submit(Box::new(Keeper(Some(engine), grey(200), out)), None);
+    camera.submit(Box::new(Keeper(Some(engine), grey(200), out)), Ask::default());
     assert!(matches!(done.recv_timeout(support::PATIENCE).unwrap(), Outcome::Done(_)));
 }
 

@@ -11,7 +11,7 @@
 use std::fmt;
 
 use gst::{glib, prelude::*};
-use maskwatch_vision::{face::FaceView, geometry::Rect};
+use maskwatch_vision::{face::FaceView, geometry::Rect, privacy::Suspects};
 
 /// The faces of one picture. Add with [`FaceMeta::add`], read with [`FaceMeta::get`].
 #[repr(transparent)]
@@ -37,10 +37,10 @@ impl FaceMeta {
         Self::put(buffer, imp::Params { faces: Some(faces), analyzed, hide: None });
     }
 
-    /// Names the boxes that may be faces and are to be hidden, on a buffer that carries its faces already.
-    pub fn set_hide(buffer: &mut gst::BufferRef, boxes: Vec<Rect>) {
+    /// Says where faces may be that are to be hidden, on a buffer that carries its faces already.
+    pub fn set_hide(buffer: &mut gst::BufferRef, suspects: Suspects) {
         if let Some(mut present) = buffer.meta_mut::<Self>() {
-            present.0.hide = Some(boxes);
+            present.0.hide = Some(suspects);
         }
     }
 
@@ -67,9 +67,9 @@ impl FaceMeta {
         self.0.analyzed
     }
 
-    /// Boxes of everything in this very picture that may be a face; `None` where that is not known.
-    pub fn hide(&self) -> Option<&[Rect]> {
-        self.0.hide.as_deref()
+    /// Where in this very picture faces may be; `None` where that is not known.
+    pub fn hide(&self) -> Option<&Suspects> {
+        self.0.hide.as_ref()
     }
 }
 
@@ -137,13 +137,13 @@ mod imp {
         glib::{self, ffi::gpointer, translate::*},
         meta::MetaTransform,
     };
-    use maskwatch_vision::{face::FaceView, geometry::Rect};
+    use maskwatch_vision::{face::FaceView, geometry::Rect, privacy::Suspects};
 
     /// What the init function takes.
     pub(super) struct Params {
         pub(super) faces: Option<Vec<FaceView>>,
         pub(super) analyzed: bool,
-        pub(super) hide: Option<Vec<Rect>>,
+        pub(super) hide: Option<Suspects>,
     }
 
     /// The meta as it lies in the buffer.
@@ -152,7 +152,7 @@ mod imp {
         parent: gst::ffi::GstMeta,
         pub(super) faces: Vec<FaceView>,
         pub(super) analyzed: bool,
-        pub(super) hide: Option<Vec<Rect>>,
+        pub(super) hide: Option<Suspects>,
     }
 
     pub(super) fn api() -> glib::Type {
@@ -237,8 +237,8 @@ mod imp {
             let faces = meta.faces.iter().map(|face| FaceView { rect: moved(&face.rect), ..*face }).collect();
             let dest = gst::BufferRef::from_mut_ptr(dest);
             super::FaceMeta::add(dest, faces, meta.analyzed);
-            if let Some(boxes) = &meta.hide {
-                super::FaceMeta::set_hide(dest, boxes.iter().map(moved).collect());
+            if let Some(suspects) = &meta.hide {
+                super::FaceMeta::set_hide(dest, suspects.map(moved));
             }
         }
         glib::ffi::GTRUE
@@ -333,9 +333,10 @@ mod tests {
     fn what_to_hide_goes_along_and_ends_with_new_faces() {
         let mut buffer = carrying(vec![face(1)]);
         assert_eq!(FaceMeta::get(&buffer).unwrap().hide(), None);
-        FaceMeta::set_hide(buffer.make_mut(), vec![Rect::FULL, face(1).rect]);
+        let suspects = Suspects::Within(vec![Rect::FULL, face(1).rect]);
+        FaceMeta::set_hide(buffer.make_mut(), suspects.clone());
         let mut copy = buffer.copy_deep().unwrap();
-        assert_eq!(FaceMeta::get(&copy).unwrap().hide(), Some(&[Rect::FULL, face(1).rect][..]));
+        assert_eq!(FaceMeta::get(&copy).unwrap().hide(), Some(&suspects));
         FaceMeta::add(copy.make_mut(), vec![face(2)], true);
         assert_eq!(FaceMeta::get(&copy).unwrap().hide(), None);
         assert!(FaceMeta::get(&buffer).unwrap().hide().is_some());

@@ -1,14 +1,15 @@
 //! What the elements tell the application, as messages on the bus.
 //!
 //! `maskinfer` posts element messages whose structure is named `maskwatch-frame`, `maskwatch-person`,
-//! `maskwatch-visit`, `maskwatch-verdict` or `maskwatch-drop`. [`from_message`] turns one back into values.
+//! `maskwatch-visit`, `maskwatch-verdict` or `maskwatch-drop`; `maskhide` those named `maskwatch-hidden`.
+//! [`from_message`] turns one back into values.
 
 use std::time::Duration;
 
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
     face::{ClassifiedFace, FaceView, MaskState},
-    geometry::Rect,
+    privacy::{Suspects, Unknown},
     quality::FaceQuality,
     sight::Luma,
     track::Person,
@@ -23,6 +24,8 @@ pub const PERSON: &str = "maskwatch-person";
 pub const VISIT: &str = "maskwatch-visit";
 /// Name of the structure of a state known while the person is still in view.
 pub const VERDICT: &str = "maskwatch-verdict";
+/// Name of the structure of a picture that was hidden as a whole.
+pub const HIDDEN: &str = "maskwatch-hidden";
 /// Name of the structure of a frame that was due for analysis and was not analysed.
 pub const DROP: &str = "maskwatch-drop";
 
@@ -48,8 +51,8 @@ pub struct FrameReport {
     pub faces: Vec<FaceView>,
     /// The faces of this frame alone, as found.
     pub raw: Vec<ClassifiedFace>,
-    /// Boxes of everything that may be a face, to be hidden: those of at least `hide-score`. `None`: `hide` is not set.
-    pub hide: Option<Vec<Rect>>,
+    /// Where faces may be, to be hidden: boxes of at least `hide-score`. `None`: `hide` is not set.
+    pub hide: Option<Suspects>,
     /// Size, light and sharpness of the faces, best detections first, at most sixteen.
     pub quality: Vec<FaceQuality>,
 }
@@ -163,6 +166,8 @@ pub enum Report {
     Verdict(VerdictReport),
     /// A frame was not analysed.
     Drop(DropReport),
+    /// A picture was hidden as a whole, for this reason.
+    Hidden(Unknown),
 }
 
 /// The report in a message; `None` for every other message.
@@ -179,6 +184,10 @@ pub fn from_message(message: &gst::MessageRef) -> Option<Report> {
             reason: structure.get("reason").ok()?,
             error: structure.get("error").ok(),
         })),
+        HIDDEN => {
+            let reason: String = structure.get("reason").ok()?;
+            Unknown::ALL.into_iter().find(|known| known.as_str() == reason).map(Report::Hidden)
+        }
         _ => None,
     }
 }
@@ -195,12 +204,15 @@ pub(crate) fn to_message(source: &impl IsA<gst::Object>, report: Report) -> gst:
             .field("reason", reason)
             .field_if_some("error", error)
             .build(),
+        Report::Hidden(reason) => gst::Structure::builder(HIDDEN).field("reason", reason.as_str()).build(),
     };
     gst::message::Element::builder(structure).src(source).build()
 }
 
 #[cfg(test)]
 mod tests {
+    use maskwatch_vision::geometry::Rect;
+
     use super::*;
 
     fn back_and_forth(report: Report) {
@@ -223,7 +235,7 @@ mod tests {
             luma: Some(Luma { mean: 100.0, contrast: 40.0 }),
             faces: Vec::new(),
             raw: Vec::new(),
-            hide: Some(vec![Rect::FULL]),
+            hide: Some(Suspects::Within(vec![Rect::FULL])),
             quality: vec![FaceQuality::default()],
         }));
         let person = Person {
@@ -250,6 +262,7 @@ mod tests {
         for error in [None, Some("no memory".to_owned())] {
             back_and_forth(Report::Drop(DropReport { camera: "gate".into(), reason: "failed".into(), error }));
         }
+        Unknown::ALL.into_iter().for_each(|reason| back_and_forth(Report::Hidden(reason)));
     }
 
     #[test]

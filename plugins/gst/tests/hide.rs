@@ -4,10 +4,15 @@
 
 mod support;
 
+use gst::prelude::*;
 use gst_check::Harness;
 use gst_video::{VideoFormat, VideoInfo};
-use gstmaskwatch::meta::FaceMeta;
+use gstmaskwatch::{
+    meta::FaceMeta,
+    report::{self, Report},
+};
 use maskwatch_vision::geometry::Rect;
+use maskwatch_vision::privacy::{Suspects, Unknown};
 use support::{info, init};
 
 const FACE: Rect = Rect { x: 0.4, y: 0.4, w: 0.1, h: 0.2 };
@@ -15,12 +20,16 @@ const FRAME: u64 = 40;
 
 /// A picture of fine stripes; `hide`: the boxes that it names.
 fn striped(info: &VideoInfo, frame: u64, hide: Option<&[Rect]>) -> gst::Buffer {
+    striped_as(info, frame, hide.map(|boxes| Suspects::Within(boxes.to_vec())))
+}
+
+fn striped_as(info: &VideoInfo, frame: u64, hide: Option<Suspects>) -> gst::Buffer {
     let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
     let writable = buffer.get_mut().unwrap();
     writable.set_pts(gst::ClockTime::from_mseconds(frame * FRAME));
     FaceMeta::add(writable, Vec::new(), true);
-    if let Some(boxes) = hide {
-        FaceMeta::set_hide(writable, boxes.to_vec());
+    if let Some(suspects) = hide {
+        FaceMeta::set_hide(writable, suspects);
     }
     let mut map = writable.map_writable().unwrap();
     map.iter_mut().enumerate().for_each(|(index, sample)| *sample = if index % 2 == 0 { 60 } else { 180 });
@@ -73,6 +82,28 @@ fn what_is_not_known_is_hidden_as_a_whole() {
     let some: [Option<&[Rect]>; 4] = [Some(&[]), None, Some(&[]), None];
     let out: Vec<bool> = play(VideoFormat::I420, &some).iter().map(|(_, _, corner)| *corner).collect();
     assert_eq!(out, [true, true, true, false], "between two analyses it is known");
+}
+
+#[test]
+fn a_crowd_beyond_counting_is_hidden_as_a_whole_and_told() {
+    init();
+    let info = info(VideoFormat::I420, 160, 96);
+    let mut harness = Harness::new("maskhide");
+    let bus = gst::Bus::new();
+    harness.element().unwrap().set_bus(Some(&bus));
+    harness.set_src_caps(info.to_caps().unwrap());
+    for frame in 0..40 {
+        let crowd = frame == 5;
+        let suspects = if crowd { Suspects::Anywhere(Unknown::Crowd) } else { Suspects::NONE };
+        harness.push(striped_as(&info, frame, Some(suspects))).unwrap();
+    }
+    assert!(harness.push_event(gst::event::Eos::new()));
+    let out: Vec<_> = std::iter::from_fn(|| harness.try_pull()).collect();
+    let hidden: Vec<usize> = (0..out.len()).filter(|n| !sharp(&out[*n], &info, 0.05, 0.9)).collect();
+    // As a single face would be: from 0.2 s before to a second after.
+    assert_eq!(hidden, (0..31).collect::<Vec<_>>());
+    let told = bus.iter().filter_map(|message| report::from_message(&message));
+    assert_eq!(told.collect::<Vec<_>>(), vec![Report::Hidden(Unknown::Crowd); 31]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use gst::prelude::*;
 use gst_video::VideoFormat;
 use gstmaskwatch::{infer::MOST_IN_FLIGHT, meta::FaceMeta, report::Report};
+use maskwatch_vision::privacy::Suspects;
 use support::*;
 
 #[test]
@@ -236,6 +237,33 @@ fn a_shared_buffer_is_not_changed() {
     assert_eq!(out.peek_memory(0).as_ptr(), buffer.peek_memory(0).as_ptr());
 }
 
+/// The bound of faces that count is none of what is hidden.
+#[test]
+fn what_is_hidden_is_more_than_what_may_count() {
+    init();
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (models().join("sides"), folder.path().join("sides"));
+    std::fs::create_dir(&to).unwrap();
+    std::fs::copy(from.join("sides.onnx"), to.join("sides.onnx")).unwrap();
+    let manifest = std::fs::read_to_string(from.join("manifest.yaml")).unwrap();
+    let one = manifest.replace("max_faces: 10", "max_faces: 1");
+    assert_ne!(one, manifest);
+    std::fs::write(to.join("manifest.yaml"), one).unwrap();
+    let mut rig = rig("one-counts", |element| {
+        exact(element);
+        element.set_property("models-dir", folder.path().to_str().unwrap());
+        element.set_property("detector", "sides");
+        element.set_property("classifier", "");
+        element.set_property("hide", true);
+    });
+    let info = info(VideoFormat::I420, 64, 48);
+    rig.harness.set_src_caps(info.to_caps().unwrap());
+    let out = rig.harness.push_and_pull(halves(&info, BRIGHT, BRIGHT, 0)).unwrap();
+    assert_eq!(faces(&out).len(), 1);
+    let hide = FaceMeta::get(&out).unwrap().hide().cloned();
+    assert!(matches!(&hide, Some(Suspects::Within(boxes)) if boxes.len() == 2), "{hide:?}");
+}
+
 #[test]
 fn in_sync_mode_buffers_name_what_to_hide_where_that_is_asked_for() {
     init();
@@ -249,7 +277,10 @@ fn in_sync_mode_buffers_name_what_to_hide_where_that_is_asked_for() {
         rig.harness.set_src_caps(info.to_caps().unwrap());
         for (turn, (left, right)) in [(BRIGHT, DARK), (DARK, DARK)].into_iter().enumerate() {
             let out = rig.harness.push_and_pull(halves(&info, left, right, turn as u64 * 40)).unwrap();
-            let named = FaceMeta::get(&out).unwrap().hide().map(<[_]>::len);
+            let named = FaceMeta::get(&out).unwrap().hide().map(|suspects| match suspects {
+                Suspects::Within(boxes) => boxes.len(),
+                Suspects::Anywhere(why) => panic!("{why:?}"),
+            });
             assert_eq!(named, hide.then_some(faces(&out).len()), "picture {turn}");
         }
     }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::privacy::{Cover, Film, Gate, Looks, PrivacyConfig, Unknown};
+use maskwatch_vision::privacy::{Cover, Film, Gate, Looks, PrivacyConfig, Suspects, Unknown};
 use proptest::prelude::*;
 
 const FRAME: u64 = 40;
@@ -14,6 +14,10 @@ const EVERY: u64 = 5;
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+fn within(boxes: &[Rect]) -> Suspects {
+    Suspects::Within(boxes.to_vec())
 }
 
 fn face(x: f32, y: f32) -> Rect {
@@ -54,7 +58,7 @@ fn play(frames: u64, analyses: &[Analysis], config: PrivacyConfig) -> Vec<(u64, 
         for analysis in analyses {
             let due = (analysis.frame * FRAME + analysis.latency).div_ceil(FRAME);
             if due == tick {
-                gate.look(now, ms(analysis.frame * FRAME), &analysis.faces);
+                gate.look(now, ms(analysis.frame * FRAME), &within(&analysis.faces));
             }
         }
         if tick < frames {
@@ -106,8 +110,8 @@ proptest! {
         let step = |a: f32, b: f32, size: f32| a + (b - a).clamp(-most * size * 0.7, most * size * 0.7);
         let to = (step(from.0, to.0, 0.05), step(from.1, to.1, 0.1));
         let mut looks = Looks::new(config);
-        looks.add(ms(1000), &[face(from.0, from.1)]);
-        looks.add(ms(1000 + gap), &[face(to.0, to.1)]);
+        looks.add(ms(1000), &within(&[face(from.0, from.1)]));
+        looks.add(ms(1000 + gap), &within(&[face(to.0, to.1)]));
         let along = |a: f32, b: f32| a + (b - a) * at as f32;
         let now = face(along(from.0, to.0), along(from.1, to.1));
         let cover = looks.cover(ms(1000) + ms(gap).mul_f64(at)).unwrap();
@@ -116,8 +120,8 @@ proptest! {
         for seen in [0, 1] {
             let mut looks = Looks::new(config);
             let there = [face(from.0, from.1), face(to.0, to.1)];
-            looks.add(ms(1000), if seen == 0 { &there[..1] } else { &[] });
-            looks.add(ms(1000 + gap), if seen == 1 { &there[1..] } else { &[] });
+            looks.add(ms(1000), &within(if seen == 0 { &there[..1] } else { &[] }));
+            looks.add(ms(1000 + gap), &within(if seen == 1 { &there[1..] } else { &[] }));
             let cover = looks.cover(ms(1000) + ms(gap).mul_f64(at)).unwrap();
             prop_assert!(!cover.shows(&now), "seen {seen}: {now:?} {cover:?}");
         }
@@ -130,7 +134,7 @@ proptest! {
         let config = PrivacyConfig::for_file();
         let mut film = Film::new(config);
         for (frame, faces) in found.iter().enumerate() {
-            film.push(Some(ms(frame as u64 * FRAME)), frame, faces.as_deref());
+            film.push(Some(ms(frame as u64 * FRAME)), frame, faces.as_deref().map(within).as_ref());
         }
         film.end();
         let out: Vec<(usize, Cover)> = std::iter::from_fn(|| film.take()).collect();
@@ -156,7 +160,7 @@ proptest! {
     #[test]
     fn nonsense_hides_everything(value in prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY])) {
         let mut looks = Looks::new(PrivacyConfig::default());
-        looks.add(ms(0), &[Rect { x: value, ..face(0.5, 0.5) }]);
+        looks.add(ms(0), &within(&[Rect { x: value, ..face(0.5, 0.5) }]));
         prop_assert!(!looks.cover(ms(0)).unwrap().shows(&Rect::FULL));
     }
 }
@@ -165,9 +169,9 @@ proptest! {
 fn a_face_that_is_not_found_again_stays_hidden_for_a_while() {
     let mut looks = Looks::new(PrivacyConfig::for_rate(5.0));
     let missed = face(0.4, 0.4);
-    looks.add(ms(0), &[missed, face(0.1, 0.1)]);
+    looks.add(ms(0), &within(&[missed, face(0.1, 0.1)]));
     for step in 1..=10 {
-        looks.add(ms(step * 200), &[face(0.1, 0.1)]);
+        looks.add(ms(step * 200), &within(&[face(0.1, 0.1)]));
     }
     for time in (0..1000).step_by(40) {
         assert!(!looks.cover(ms(time)).unwrap().shows(&missed), "at {time} ms");
@@ -180,9 +184,9 @@ fn a_face_that_is_not_found_again_stays_hidden_for_a_while() {
 fn a_neighbour_does_not_stand_in_for_a_missed_face() {
     let mut looks = Looks::new(PrivacyConfig::for_rate(5.0));
     let pair = [face(0.4, 0.4), face(0.43, 0.4)];
-    looks.add(ms(0), &pair);
-    looks.add(ms(200), &pair[1..]);
-    looks.add(ms(400), &pair[1..]);
+    looks.add(ms(0), &within(&pair));
+    looks.add(ms(200), &within(&pair[1..]));
+    looks.add(ms(400), &within(&pair[1..]));
     assert!(!looks.cover(ms(300)).unwrap().shows(&pair[0]));
 }
 
@@ -200,10 +204,10 @@ fn a_stalled_engine_hides_the_whole_picture() {
 #[test]
 fn analyses_far_apart_hide_the_whole_picture() {
     let mut looks = Looks::new(PrivacyConfig::for_rate(5.0));
-    looks.add(ms(0), &[]);
-    looks.add(ms(700), &[]);
+    looks.add(ms(0), &within(&[]));
+    looks.add(ms(700), &within(&[]));
     assert_eq!(looks.cover(ms(300)), Some(Cover::Whole(Unknown::Gap)));
-    looks.add(ms(400), &[]);
+    looks.add(ms(400), &within(&[]));
     assert_eq!(looks.cover(ms(300)), Some(Cover::Parts(Vec::new())), "one that came late closes the gap");
     assert_eq!(looks.cover(ms(800)), None);
 }
@@ -223,17 +227,17 @@ fn pictures_go_at_an_even_pace_and_soon() {
 #[test]
 fn a_step_back_and_a_cut_begin_anew() {
     let mut gate = Gate::new(PrivacyConfig::for_rate(5.0));
-    gate.look(ms(0), ms(10_000), &[]);
+    gate.look(ms(0), ms(10_000), &within(&[]));
     gate.push(ms(0), ms(10_000), 'a');
     gate.push(ms(40), ms(10_040), 'b');
     gate.push(ms(80), ms(0), 'c');
     assert_eq!(gate.take(ms(80)), Some(('a', Cover::Whole(Unknown::First))));
     assert_eq!(gate.take(ms(80)), Some(('b', Cover::Whole(Unknown::First))));
     assert_eq!(gate.take(ms(80)), None, "the new stream's first picture is not known");
-    gate.look(ms(90), ms(0), &[face(0.1, 0.1)]);
+    gate.look(ms(90), ms(0), &within(&[face(0.1, 0.1)]));
     gate.push(ms(120), ms(40), 'd');
     gate.cut();
-    gate.look(ms(130), ms(40), &[]);
+    gate.look(ms(130), ms(40), &within(&[]));
     let out: Vec<_> = std::iter::from_fn(|| gate.take(ms(130))).collect();
     assert_eq!(out, [('c', Cover::Whole(Unknown::First)), ('d', Cover::Whole(Unknown::First))]);
     assert_eq!(gate.clear(), 0);
@@ -247,7 +251,7 @@ fn in_a_file_a_face_is_hidden_before_it_is_found_and_when_it_is_missed() {
     let found = |frame: u64| (10..20).contains(&frame) && !(13..16).contains(&frame);
     for frame in 0..80 {
         let faces = if found(frame) { vec![comer] } else { Vec::new() };
-        film.push(Some(ms(frame * FRAME)), frame, Some(&faces));
+        film.push(Some(ms(frame * FRAME)), frame, Some(&within(&faces)));
     }
     film.end();
     let shown: Vec<u64> =
@@ -266,11 +270,11 @@ fn in_a_file_what_is_not_known_is_hidden_as_a_whole() {
     let first = Cover::Whole(Unknown::First);
     assert_eq!(take(&mut film), [(0, first.clone()), (1, first.clone())], "no more than four wait");
     film.push(None, 6, None);
-    film.push(None, 7, Some(&[]));
+    film.push(None, 7, Some(&Suspects::NONE));
     assert_eq!(take(&mut film).last(), Some(&(7, Cover::Parts(Vec::new()))), "one without a time stands alone");
-    film.push(Some(ms(1000)), 8, Some(&[]));
+    film.push(Some(ms(1000)), 8, Some(&Suspects::NONE));
     film.push(Some(ms(1040)), 9, None);
-    film.push(Some(ms(0)), 10, Some(&[face(0.5, 0.5)]));
+    film.push(Some(ms(0)), 10, Some(&within(&[face(0.5, 0.5)])));
     film.end();
     let covers = take(&mut film);
     assert_eq!(covers[..2], [(8, Cover::Parts(Vec::new())), (9, Cover::Whole(Unknown::Late))]);

@@ -16,7 +16,7 @@ use maskwatch_vision::{
 };
 
 use super::{pool::Pool, ticket::Ticket};
-use crate::subject::{DropReason, Outcome};
+use crate::subject::{Ask, DropReason, Outcome};
 
 /// A picture that is ready for the detector.
 pub(super) struct Waiting {
@@ -27,8 +27,7 @@ pub(super) struct Waiting {
     pub(super) placement: Placement,
     /// Height of the picture in pixels.
     pub(super) height: u32,
-    /// Least face score wanted, `0..=1`; `None`: the model's.
-    pub(super) min_score: Option<f32>,
+    pub(super) ask: Ask,
     /// Since when it waits.
     pub(super) ready: Instant,
 }

@@ -16,7 +16,7 @@ use super::{
     board::{Board, Waiting},
     ticket::{Place, Ticket},
 };
-use crate::{DropReason, EngineError, Observe, Outcome, OwnedFrame, Phase, Subject};
+use crate::{Analysis, Ask, DropReason, EngineError, Observe, Outcome, OwnedFrame, Phase, Subject};
 
 /// What all cameras of an engine share.
 pub(super) struct Shared {
@@ -52,9 +52,7 @@ impl Camera {
 
     /// Submits a picture: writes it into the detector's input on this thread and returns. A picture of this camera that
     /// still waits is finished as [`DropReason::Superseded`]. Never waits for inference.
-    ///
-    /// `min_score`: least face score wanted, `0..=1`; `None`: the detector's own.
-    pub fn submit(&self, subject: Box<dyn Subject>, min_score: Option<f32>) {
+    pub fn submit(&self, subject: Box<dyn Subject>, ask: Ask) {
         let mut ticket = Ticket::new(subject, &self.place);
         if self.shared.board.is_stopped() {
             return ticket.finish(Outcome::Dropped(DropReason::Stopped));
@@ -74,7 +72,7 @@ impl Camera {
         match written {
             Ok((placement, height)) => {
                 self.shared.observer.phase(&self.shared.model, Phase::Pre, ready - started);
-                self.shared.board.place(Waiting { ticket, tensor, placement, height, min_score, ready });
+                self.shared.board.place(Waiting { ticket, tensor, placement, height, ask, ready });
             }
             Err(cause) => {
                 self.shared.board.pool.put(tensor);
@@ -94,25 +92,19 @@ impl Camera {
     /// # Errors
     /// The picture was dropped (superseded, flushed, the engine stopped), or its analysis failed.
     pub fn analyze(&self, frame: OwnedFrame, min_score: Option<f32>) -> Result<Vec<ClassifiedFace>, EngineError> {
-        self.analyze_above(frame, min_score, 0.0)
+        self.analyze_asked(frame, Ask { face: min_score, hide: None }).map(|analysis| analysis.faces)
     }
 
-    /// As [`Camera::analyze`], but only faces of at least the score `face` are classified: those under it are what else
-    /// may be a face, to be hidden.
+    /// As [`Camera::analyze`], with all that can be asked for.
     ///
     /// # Errors
     /// As [`Camera::analyze`].
-    pub fn analyze_above(
-        &self,
-        frame: OwnedFrame,
-        min_score: Option<f32>,
-        face: f32,
-    ) -> Result<Vec<ClassifiedFace>, EngineError> {
+    pub fn analyze_asked(&self, frame: OwnedFrame, ask: Ask) -> Result<Analysis, EngineError> {
         let (done, result) = bounded(1);
-        self.submit(Box::new(Single { frame, face, done }), min_score);
+        self.submit(Box::new(Single { frame, done }), ask);
         let camera = || self.place.name.clone();
         match result.recv() {
-            Ok(Outcome::Done(faces)) => Ok(faces),
+            Ok(Outcome::Done(analysis)) => Ok(analysis),
             Ok(Outcome::Dropped(reason)) => Err(EngineError::Dropped { camera: camera(), reason }),
             Ok(Outcome::Failed(cause)) => Err(EngineError::Analysis { camera: camera(), cause }),
             // Not reached: a subject is always finished before it is dropped.
@@ -138,8 +130,6 @@ impl Drop for Camera {
 /// A picture whose result somebody waits for.
 struct Single {
     frame: OwnedFrame,
-    /// Least score of what is classified.
-    face: f32,
     done: Sender<Outcome>,
 }
 
@@ -149,7 +139,7 @@ impl Subject for Single {
     }
 
     fn select(&mut self, found: &[Detection]) -> Vec<usize> {
-        (0..found.len()).filter(|&index| found[index].score >= self.face).collect()
+        (0..found.len()).collect()
     }
 
     fn finish(self: Box<Self>, outcome: Outcome) {

@@ -7,6 +7,7 @@ use maskwatch_vision::{
     batch::BatchReason,
     face::{ClassifiedFace, Detection},
     preprocess::{Preprocessor, crop_rect},
+    privacy::Suspects,
 };
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     ticket::{Ticket, guarded},
 };
 use crate::{
-    DropReason, Observe, Outcome, Phase,
+    Analysis, DropReason, Observe, Outcome, Phase,
     judge::{by_classifier, unclassified},
     manifest::ClassificationSpec,
     network::Network,
@@ -28,6 +29,8 @@ pub(crate) const CHUNK: usize = 32;
 pub(super) struct FaceJob {
     pub(super) ticket: Ticket,
     pub(super) found: Vec<Detection>,
+    /// Where faces may be, on its way through.
+    pub(super) suspects: Option<Suspects>,
     /// Indices into `found`, valid, at least one.
     pub(super) picked: Vec<usize>,
     /// Since when it waits.
@@ -51,6 +54,7 @@ struct Open {
     ticket: Ticket,
     picked: Vec<usize>,
     faces: Vec<ClassifiedFace>,
+    suspects: Option<Suspects>,
     ready: Instant,
     /// Why it failed, once it has.
     failed: Option<String>,
@@ -81,9 +85,9 @@ impl Classify {
         let mut next = Some(first);
         while let Some(job) = next {
             faces += job.picked.len();
-            let FaceJob { ticket, found, picked, ready } = job;
+            let FaceJob { ticket, found, suspects, picked, ready } = job;
             let unjudged = found.into_iter().map(unclassified).collect();
-            jobs.push(Open { ticket, picked, faces: unjudged, ready, failed: None });
+            jobs.push(Open { ticket, picked, faces: unjudged, suspects, ready, failed: None });
             next = if faces < CHUNK { self.jobs.try_recv().ok() } else { None };
         }
         jobs
@@ -103,8 +107,8 @@ impl Classify {
                 }
             }
         }
-        for Open { ticket, faces, failed, .. } in jobs {
-            ticket.finish(failed.map_or(Outcome::Done(faces), Outcome::Failed));
+        for Open { ticket, faces, suspects, failed, .. } in jobs {
+            ticket.finish(failed.map_or(Outcome::Done(Analysis { faces, suspects }), Outcome::Failed));
         }
     }
 

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use crossbeam_channel::Sender;
-use maskwatch_vision::{batch::BatchReason, face::Detection};
+use maskwatch_vision::{
+    batch::BatchReason,
+    detect::Found,
+    face::{ClassifiedFace, Detection},
+};
 
 use super::{
     board::{Board, StopOnExit, Waiting},
@@ -12,7 +16,7 @@ use super::{
     ticket::{Ticket, guarded},
 };
 use crate::{
-    DropReason, Observe, Outcome, Phase,
+    Analysis, DropReason, Observe, Outcome, Phase,
     judge::{by_detector, unclassified},
     manifest::DetectionSpec,
     network::Network,
@@ -72,8 +76,8 @@ impl Detect {
             .collect();
         match found {
             Ok(found) => {
-                for (picture, faces) in seen.into_iter().zip(found) {
-                    self.pass_on(picture, faces);
+                for (picture, found) in seen.into_iter().zip(found) {
+                    self.pass_on(picture, found);
                 }
             }
             Err(cause) => {
@@ -85,8 +89,8 @@ impl Detect {
         }
     }
 
-    /// The faces of each picture.
-    fn detect(&mut self, name: &str, pictures: &mut [Waiting]) -> Result<Vec<Vec<Detection>>, String> {
+    /// What is in each picture.
+    fn detect(&mut self, name: &str, pictures: &mut [Waiting]) -> Result<Vec<Found>, String> {
         let started = Instant::now();
         let data = match &*pictures {
             // One picture is run from where it lies.
@@ -103,9 +107,9 @@ impl Detect {
         for (item, picture) in pictures.iter().enumerate() {
             let (scores, boxes) = (outputs.item(0, item)?, outputs.item(1, item)?);
             let decode = &self.spec.decode;
-            let threshold = picture.min_score.unwrap_or(decode.score_threshold);
-            let faces = decode.decode_above(threshold, scores, boxes, &picture.placement);
-            found.push(faces.map_err(|error| error.to_string())?);
+            let threshold = picture.ask.face.unwrap_or(decode.score_threshold);
+            let seen = decode.decode_hiding(threshold, picture.ask.hide, scores, boxes, &picture.placement);
+            found.push(seen.map_err(|error| error.to_string())?);
         }
         self.observer.phase(name, Phase::Run, ran - started);
         self.observer.phase(name, Phase::Post, ran.elapsed());
@@ -113,20 +117,25 @@ impl Detect {
     }
 
     /// Asks the subject which faces it wants classified, and hands them on.
-    fn pass_on(&self, picture: Seen, found: Vec<Detection>) {
+    fn pass_on(&self, picture: Seen, found: Found) {
         let Seen { mut ticket, height } = picture;
+        let Found { faces: found, suspects } = found;
         let picked = match ticket.with(|subject| subject.select(&found)) {
             Ok(picked) => picked,
             Err(cause) => return ticket.finish(Outcome::Failed(format!("choosing faces failed: {cause}"))),
         };
         match &self.next {
-            Next::Finish => ticket.finish(Outcome::Done(found.into_iter().map(by_detector).collect())),
+            Next::Finish => {
+                let faces: Vec<ClassifiedFace> = found.into_iter().map(by_detector).collect();
+                ticket.finish(Outcome::Done(Analysis { faces, suspects }));
+            }
             Next::Classify { jobs, min_face_px } => {
                 let picked = worth_classifying(&found, picked, height, *min_face_px);
                 if picked.is_empty() {
-                    return ticket.finish(Outcome::Done(found.into_iter().map(unclassified).collect()));
+                    let faces = found.into_iter().map(unclassified).collect();
+                    return ticket.finish(Outcome::Done(Analysis { faces, suspects }));
                 }
-                let job = FaceJob { ticket, found, picked, ready: Instant::now() };
+                let job = FaceJob { ticket, found, suspects, picked, ready: Instant::now() };
                 if let Err(refused) = jobs.send(job) {
                     // The classify thread ends before this one only when it dies; its log says why.
                     refused.into_inner().ticket.finish(Outcome::Dropped(DropReason::Stopped));

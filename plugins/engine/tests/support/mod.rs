@@ -12,7 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use maskwatch_engine::{Camera, Engine, EngineOptions, Observe, Outcome, OwnedFrame, Phase, Provider, Subject};
+use maskwatch_engine::{Ask, Camera, Engine, EngineOptions, Observe, Outcome, OwnedFrame, Phase, Provider, Subject};
 use maskwatch_vision::{batch::BatchReason, face::Detection, frame::FrameView};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -198,7 +198,7 @@ impl Results {
     }
 
     pub(crate) fn submit_as(&self, camera: &Camera, number: usize, frame: OwnedFrame, manner: Manner) {
-        camera.submit(Box::new(Shot { number, frame, manner, out: self.out.clone() }), None);
+        camera.submit(Box::new(Shot { number, frame, manner, out: self.out.clone() }), Ask::default());
     }
 
     /// The next outcome.

@@ -11,7 +11,10 @@ use gst_video::VideoFormat;
 use maskwatch_vision::privacy::{Cover, Film, PrivacyConfig};
 
 use super::pixels;
-use crate::meta::FaceMeta;
+use crate::{
+    meta::FaceMeta,
+    report::{self, Report},
+};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("maskhide", gst::DebugColorFlags::empty(), Some("Maskwatch: hides faces"))
@@ -113,8 +116,8 @@ impl BaseTransformImpl for MaskHide {
         let mut state = self.lock();
         let running = |segment: &gst::FormattedSegment<gst::ClockTime>| segment.to_running_time(buffer.pts());
         let time = state.segment.as_ref().and_then(running).map(Duration::from);
-        let faces = FaceMeta::get(&buffer).and_then(|meta| meta.hide().map(<[_]>::to_vec));
-        state.film.push(time, buffer, faces.as_deref());
+        let suspects = FaceMeta::get(&buffer).and_then(|meta| meta.hide().cloned());
+        state.film.push(time, buffer, suspects.as_ref());
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -138,6 +141,9 @@ impl MaskHide {
         drop(state);
         if cover == Cover::Parts(Vec::new()) {
             return Ok(Some(buffer));
+        }
+        if let Cover::Whole(reason) = cover {
+            let _no_bus = self.obj().post_message(report::to_message(&*self.obj(), Report::Hidden(reason)));
         }
         let info = info.ok_or(gst::FlowError::NotNegotiated)?;
         let hidden = pixels::buffer(&buffer, &info, &cover).map_err(|error| {

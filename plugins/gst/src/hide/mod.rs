@@ -5,7 +5,8 @@
 //! ([`crate::meta::FaceMeta::hide`]). Every picture waits until a fifth of a second after it is known, so that a face is
 //! hidden before it is found first, and stays hidden for a second when it is missed. Between two analyses the way
 //! between them is hidden; where one is missing, and behind a `maskinfer` that does not name what to hide, the whole
-//! picture. What cannot be hidden is an error, and is not shown. Tags end here: a file's own may hold a picture of it, or
+//! picture. The same in a crowd beyond [`MOST_SUSPECTS`](maskwatch_vision::privacy::MOST_SUSPECTS). Each picture that is
+//! hidden as a whole is told on the bus ([`crate::report`]). What cannot be hidden is an error, and is not shown. Tags end here: a file's own may hold a picture of it, or
 //! the place where it was taken.
 //!
 //! ## Example

@@ -11,12 +11,12 @@ use gst_base::subclass::{
     prelude::*,
 };
 use gst_video::{VideoFormat, VideoFrame};
-use maskwatch_engine::{Camera, Engine};
+use maskwatch_engine::{Ask, Camera, Engine};
 use maskwatch_vision::sight::Luma;
 
 use super::{
     sampler::Sampler,
-    scores::Scores,
+    scores,
     session::{FrameFacts, Mode, Session, Verdict},
     settings::{self, Settings},
     subject::Picture,
@@ -36,7 +36,7 @@ struct Running {
     camera: Arc<Camera>,
     /// A camera does not keep its engine alive.
     engine: Arc<Engine>,
-    scores: Scores,
+    ask: Ask,
     sampler: Sampler,
     info: Option<gst_video::VideoInfo>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
@@ -143,12 +143,12 @@ impl BaseTransformImpl for MaskInfer {
         let mode = Mode { camera, track: settings.track, sync: settings.sync, interval, areas };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
         let face = settings.min_score().unwrap_or(engine.score_threshold());
-        let scores = Scores::new(face, settings.hide_score(engine.hide_score()));
+        let ask = scores::ask(face, settings.hide_score(engine.hide_score()));
         let running = Running {
             session: Session::new(&self.obj(), mode),
             camera: Arc::new(engine.attach(&name, settings.weight)),
             engine,
-            scores,
+            ask,
             sampler,
             info: None,
             segment: None,
@@ -246,7 +246,7 @@ impl BaseTransformImpl for MaskInfer {
 struct Turn {
     session: Arc<Session>,
     camera: Arc<Camera>,
-    scores: Scores,
+    ask: Ask,
     info: gst_video::VideoInfo,
     facts: FrameFacts,
     due: bool,
@@ -281,7 +281,7 @@ impl MaskInfer {
             luma: None,
         };
         let (session, camera) = (running.session.clone(), running.camera.clone());
-        Ok(Turn { session, camera, scores: running.scores, info, facts, due })
+        Ok(Turn { session, camera, ask: running.ask, info, facts, due })
     }
 
     /// Hands the picture to the engine; in sync mode waits for its faces and puts them on the buffer.
@@ -296,16 +296,15 @@ impl MaskInfer {
             return Err(gst::FlowError::Error);
         };
         let facts = FrameFacts { generation, luma: Luma::of(&view(&frame)), ..turn.facts };
-        let scores = turn.scores;
-        turn.camera.submit(Box::new(Picture::new(frame, facts, scores, ticket)), Some(scores.least()));
+        turn.camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.ask);
         if !turn.session.mode().sync {
             return Ok(());
         }
         match turn.session.wait() {
             Verdict::Known { faces, hide } => {
                 FaceMeta::add(buffer, faces, true);
-                if let Some(boxes) = hide {
-                    FaceMeta::set_hide(buffer, boxes);
+                if let Some(suspects) = hide {
+                    FaceMeta::set_hide(buffer, suspects);
                 }
                 Ok(())
             }

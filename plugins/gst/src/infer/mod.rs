@@ -23,7 +23,7 @@
 //! | `track` | bool, true | faces become tracks with voted states, and people; if not, faces of single frames |
 //! | `weight` | uint, 1 | share of the engine relative to other cameras when it is overloaded |
 //! | `min-score` | float, -1 | least detection score; below 0: the model's own |
-//! | `hide` | bool, false | reports, and in sync mode buffers, name all boxes that may be faces, at a score far lower than that of a face |
+//! | `hide` | bool, false | reports, and in sync mode buffers, say where faces may be, at a score far lower than that of a face |
 //! | `hide-score` | float, -1 | that score; below 0: the model's own |
 //! | `areas` | string, empty | zones, lines, ignore masks and least face height as JSON: the form of [`maskwatch_vision::zone::Areas`] |
 //! | `models-dir`, `detector`, `classifier`, `provider`, `library`, `max-batch`, `max-wait` | | for an engine that this element starts |

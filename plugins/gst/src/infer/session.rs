@@ -9,7 +9,7 @@ use gst::{glib, prelude::*};
 use maskwatch_vision::{
     census::{Census, News},
     face::{ClassifiedFace, Detection, FaceView, MaskState},
-    geometry::Rect,
+    privacy::Suspects,
     sight::Luma,
     track::{Link, TrackerConfig},
     zone::Areas,
@@ -56,8 +56,8 @@ pub(super) struct FrameFacts {
 pub(super) enum Verdict {
     Known {
         faces: Vec<FaceView>,
-        /// Boxes to hide, where they are asked for.
-        hide: Option<Vec<Rect>>,
+        /// Where faces may be, where that is asked for.
+        hide: Option<Suspects>,
     },
     Failed(String),
     Interrupted,
@@ -104,7 +104,8 @@ impl Drop for Ticket {
 impl Session {
     pub(super) fn new(element: &MaskInfer, mode: Mode) -> Arc<Self> {
         let element = element.downgrade();
-        let census = Census::new(TrackerConfig::default(), mode.areas.clone());
+        let config = TrackerConfig { interval: mode.interval, ..TrackerConfig::default() };
+        let census = Census::new(config, mode.areas.clone());
         let state = Mutex::new(State { census, ..State::default() });
         Arc::new(Self { element, mode, state, changed: Condvar::new() })
     }
@@ -348,7 +349,7 @@ fn exact(links: &[Link], raw: &[ClassifiedFace], shown: &[FaceView]) -> Vec<Face
 
 #[cfg(test)]
 mod tests {
-    use maskwatch_vision::face::StateScores;
+    use maskwatch_vision::{face::StateScores, geometry::Rect};
 
     use super::*;
 

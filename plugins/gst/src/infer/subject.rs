@@ -1,11 +1,11 @@
 //! A picture of a camera on its way through the engine.
 
 use gst_video::{VideoFrame, video_frame::Readable};
-use maskwatch_engine::{Outcome, Subject};
+use maskwatch_engine::{Analysis, Outcome, Subject};
 use maskwatch_vision::{face::Detection, frame::FrameView, track::Link};
 
 use super::{
-    scores::{Looked, Scores},
+    scores::Looked,
     session::{FrameFacts, Ticket},
 };
 use crate::frame::view;
@@ -14,15 +14,14 @@ use crate::frame::view;
 pub(super) struct Picture {
     frame: VideoFrame<Readable>,
     facts: FrameFacts,
-    scores: Scores,
     links: Option<Vec<Link>>,
     /// Last: who waits for it may count on the buffer being released.
     ticket: Ticket,
 }
 
 impl Picture {
-    pub(super) fn new(frame: VideoFrame<Readable>, facts: FrameFacts, scores: Scores, ticket: Ticket) -> Self {
-        Self { frame, facts, scores, links: None, ticket }
+    pub(super) fn new(frame: VideoFrame<Readable>, facts: FrameFacts, ticket: Ticket) -> Self {
+        Self { frame, facts, links: None, ticket }
     }
 }
 
@@ -33,8 +32,7 @@ impl Subject for Picture {
 
     fn select(&mut self, found: &[Detection]) -> Vec<usize> {
         let session = self.ticket.session();
-        let faces = found.get(..self.scores.faces(found)).unwrap_or(found);
-        self.links = session.associate(&self.facts, faces);
+        self.links = session.associate(&self.facts, found);
         // In sync mode every face found gets its own state; in live use the tracker saves what is known already.
         let all = session.mode().sync;
         let wanted = |(index, link): (usize, &Link)| (all || link.classify).then_some(index);
@@ -42,13 +40,12 @@ impl Subject for Picture {
     }
 
     fn finish(self: Box<Self>, outcome: Outcome) {
-        let Self { frame, facts, scores, links, ticket } = *self;
-        let looked = Looked::at(&outcome, &view(&frame), &scores);
+        let Self { frame, facts, links, ticket } = *self;
+        let looked = Looked::at(&outcome, &view(&frame));
         drop(frame);
         let session = ticket.session();
         match outcome {
-            Outcome::Done(mut raw) => {
-                scores.keep_faces(&mut raw);
+            Outcome::Done(Analysis { faces: raw, .. }) => {
                 // An engine need not ask about a picture without faces; the tracker must hear of it all the same.
                 let found = || raw.iter().map(|face| face.detection).collect::<Vec<_>>();
                 let links = links.or_else(|| session.associate(&facts, &found())).unwrap_or_default();

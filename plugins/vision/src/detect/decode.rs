@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, EDGE, logit};
-use super::nms::{Voting, suppress, suppress_and_vote};
+use super::nms::{Groups, Voting};
 use crate::face::{Detection, StateScores};
 use crate::geometry::Rect;
 use crate::preprocess::Placement;
+use crate::privacy::{MOST_SUSPECTS, Suspects, Unknown, take_in};
 
 /// What a score column of the detector means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,8 +68,24 @@ pub struct DecodeSpec {
     pub nms_iou: f32,
     /// Whether and how dropped boxes move the one that is kept.
     pub voting: Option<Voting>,
-    /// At most so many faces are returned.
+    /// At most so many faces are returned. What is to be hidden has a bound of its own ([`MOST_SUSPECTS`]).
     pub max_faces: usize,
+}
+
+/// What one image's output says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The faces, by falling score.
+    pub faces: Vec<Detection>,
+    /// Where faces may be, where that was asked for.
+    pub suspects: Option<Suspects>,
+}
+
+/// The rows of one output that are worth a look.
+struct Candidates {
+    boxes: Vec<Detection>,
+    /// Some row has numbers that are none.
+    unreadable: bool,
 }
 
 /// Why an output cannot be read.
@@ -114,9 +131,6 @@ impl DecodeSpec {
 
     /// As [`DecodeSpec::decode`], with another threshold (a camera's own).
     ///
-    /// Scores are looked at before anything is computed: an anchor under the threshold costs one comparison. Rows with
-    /// a number that is not finite, boxes without area and boxes wholly outside of the picture are left out.
-    ///
     /// # Errors
     /// [`DecodeError`] when the lengths do not fit together.
     pub fn decode_above(
@@ -126,16 +140,65 @@ impl DecodeSpec {
         boxes: &[f32],
         placement: &Placement,
     ) -> Result<Vec<Detection>, DecodeError> {
+        self.decode_hiding(min_score, None, scores, boxes, placement).map(|found| found.faces)
+    }
+
+    /// As [`DecodeSpec::decode_above`], and with `hide` also where faces may be: every box of at least that score, those
+    /// with it that a better one suppresses. A face that counts is always among them.
+    ///
+    /// Scores are looked at before anything is computed: an anchor under the threshold costs one comparison. Rows with
+    /// a number that is not finite, boxes without area and boxes wholly outside of the picture are no faces; a row that
+    /// cannot be read may be one anywhere.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the lengths do not fit together.
+    pub fn decode_hiding(
+        &self,
+        min_score: f32,
+        hide: Option<f32>,
+        scores: &[f32],
+        boxes: &[f32],
+        placement: &Placement,
+    ) -> Result<Found, DecodeError> {
         let boxes = self.checked(scores, boxes)?;
+        let hide = hide.map(|hide| hide.min(min_score));
+        let least = hide.unwrap_or(min_score);
+        let floor = self.voting.map_or(least, |voting| voting.floor.min(least));
+        let Candidates { boxes, unreadable } = self.candidates(floor, least, scores, boxes, placement);
+        let limit = hide.map_or(self.max_faces, |_| self.max_faces.max(MOST_SUSPECTS));
+        let groups = Groups::new(boxes, self.nms_iou, self.voting.as_ref(), limit);
+        let mut faces = if self.voting.is_some() { groups.voted() } else { groups.kept().copied().collect() };
+        let suspects = hide.map(|hide| match unreadable {
+            true => Suspects::Anywhere(Unknown::Unreadable),
+            false => suspects(hide, &groups, &faces),
+        });
+        faces.truncate(self.max_faces);
+        faces.retain(|face| face.score >= min_score);
+        Ok(Found { faces, suspects })
+    }
+
+    /// The boxes of at least the score `floor`. Rows that cannot be read are noted where they could reach `least`.
+    fn candidates(
+        &self,
+        floor: f32,
+        least: f32,
+        scores: &[f32],
+        boxes: &[[f32; 4]],
+        placement: &Placement,
+    ) -> Candidates {
         let columns = Columns::new(&self.classes);
-        let floor = self.voting.map_or(min_score, |voting| voting.floor.min(min_score));
         // Everything passes a floor of 0, whatever the calibration.
         let raw_floor = if floor <= 0.0 { floor } else { self.calibration.map_or(floor, |c| c.invert(floor)) };
         let gate = Gate::new(self.activation, &columns, raw_floor);
-        let mut found = Vec::new();
         let mut probabilities = vec![0.0; self.classes.len()];
+        let mut found = Candidates { boxes: Vec::new(), unreadable: false };
         for (index, (row, raw)) in scores.chunks_exact(self.classes.len()).zip(boxes).enumerate() {
-            if !gate.may_pass(&columns, row) || !row.iter().all(|score| score.is_finite()) {
+            if !gate.may_pass(&columns, row) {
+                found.unreadable |= columns.hides_a_face(row);
+                continue;
+            }
+            if !row.iter().all(|score| score.is_finite()) {
+                found.unreadable = true;
                 continue;
             }
             activate(self.activation, row, &mut probabilities);
@@ -144,15 +207,16 @@ impl DecodeSpec {
             if score < floor {
                 continue;
             }
-            let Some(rect) = self.rect(index, raw).map(|rect| placement.to_picture(rect)) else { continue };
-            if rect.intersection(&Rect::FULL) > 0.0 {
-                found.push(Detection { rect, score, states: columns.states(&self.classes, &probabilities) });
+            let Some([x1, y1, x2, y2]) = self.corners(index, raw) else {
+                found.unreadable |= score >= least;
+                continue;
+            };
+            let rect = placement.to_picture(Rect::from_corners(x1, y1, x2, y2));
+            if x2 > x1 && y2 > y1 && rect.intersection(&Rect::FULL) > 0.0 {
+                found.boxes.push(Detection { rect, score, states: columns.states(&self.classes, &probabilities) });
             }
         }
-        let Some(voting) = &self.voting else { return Ok(suppress(found, self.nms_iou, self.max_faces)) };
-        let mut faces = suppress_and_vote(found, self.nms_iou, self.max_faces, voting);
-        faces.retain(|face| face.score >= min_score);
-        Ok(faces)
+        found
     }
 
     /// The boxes as fours, one for each row of scores, when the lengths fit together.
@@ -177,15 +241,28 @@ impl DecodeSpec {
         }
     }
 
-    /// The box of a row, normalised to the input; `None` when it is not finite or has no area.
-    fn rect(&self, index: usize, raw: &[f32; 4]) -> Option<Rect> {
-        let [x1, y1, x2, y2] = match &self.boxes {
+    /// The corners of a row's box, normalised to the input; `None` when they are not finite.
+    fn corners(&self, index: usize, raw: &[f32; 4]) -> Option<[f32; 4]> {
+        let corners = match &self.boxes {
             BoxFormat::Corners => *raw,
             BoxFormat::Ssd { variances, anchors } => ssd_corners(raw, anchors.get(index)?, *variances),
         };
-        let finite = [x1, y1, x2, y2].iter().all(|v| v.is_finite());
-        (finite && x2 > x1 && y2 > y1).then(|| Rect::from_corners(x1, y1, x2, y2))
+        corners.iter().all(|v| v.is_finite()).then_some(corners)
     }
+}
+
+/// Where faces may be: the kept boxes of at least the score `hide`, enlarged where one that they suppressed is not hidden
+/// with them.
+fn suspects(hide: f32, groups: &Groups, kept: &[Detection]) -> Suspects {
+    let mut boxes: Vec<Rect> = kept.iter().take_while(|face| face.score >= hide).map(|face| face.rect).collect();
+    for (face, owner) in groups.members().take_while(|(face, _)| face.score >= hide) {
+        // An owner's score is not less, so its box is among them.
+        match owner.and_then(|owner| boxes.get_mut(owner)) {
+            Some(suspect) => take_in(suspect, &face.rect),
+            None => return Suspects::Anywhere(Unknown::Crowd),
+        }
+    }
+    if boxes.len() > MOST_SUSPECTS { Suspects::Anywhere(Unknown::Crowd) } else { Suspects::Within(boxes) }
 }
 
 /// Corners of an SSD box: `c = ca + t vc sa`, `s = sa exp(t vs)` for centre and size of each axis.
@@ -227,6 +304,11 @@ impl Columns {
     /// The largest score of the face columns.
     fn most(&self, row: &[f32]) -> f32 {
         self.face.iter().map(|i| row[*i]).fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    /// Whether a row that seems to be no face holds numbers by which it could be one.
+    fn hides_a_face(&self, row: &[f32]) -> bool {
+        row.iter().any(|score| score.is_nan()) || self.most(row) == f32::INFINITY
     }
 
     /// Softmax classes exclude each other, so their probabilities add up; others do not.

@@ -7,5 +7,5 @@ mod nms;
 
 pub use anchors::{AnchorLevel, anchors};
 pub use calibration::Calibration;
-pub use decode::{Activation, BoxFormat, ClassName, DecodeError, DecodeSpec};
+pub use decode::{Activation, BoxFormat, ClassName, DecodeError, DecodeSpec, Found};
 pub use nms::{Voting, suppress, suppress_and_vote};

@@ -7,18 +7,14 @@ use crate::geometry::Rect;
 ///
 /// All faces compete, whatever their states. The result is sorted by falling score; equal scores keep their order.
 /// Doing it twice changes nothing.
-pub fn suppress(mut found: Vec<Detection>, iou: f32, limit: usize) -> Vec<Detection> {
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept: Vec<Detection> = Vec::new();
-    for face in found {
-        if kept.len() >= limit {
-            break;
-        }
-        if kept.iter().all(|better| better.rect.iou(&face.rect) <= iou) {
-            kept.push(face);
-        }
-    }
-    kept
+pub fn suppress(found: Vec<Detection>, iou: f32, limit: usize) -> Vec<Detection> {
+    Groups::new(found, iou, None, limit).kept().copied().collect()
+}
+
+/// As [`suppress`], but each kept box becomes the mean of itself and of all that it suppressed, weighted by score; its
+/// score and states stay those of the best.
+pub fn suppress_and_vote(found: Vec<Detection>, iou: f32, limit: usize, voting: &Voting) -> Vec<Detection> {
+    Groups::new(found, iou, Some(voting), limit).voted()
 }
 
 /// How the boxes that a better one suppresses still move it (box voting; Gidaris and Komodakis, ICCV 2015).
@@ -39,26 +35,61 @@ impl Voting {
     }
 }
 
-/// As [`suppress`], but each kept box becomes the mean of itself and of all that it suppressed, weighted by score; its
-/// score and states stay those of the best.
-pub fn suppress_and_vote(mut found: Vec<Detection>, iou: f32, limit: usize, voting: &Voting) -> Vec<Detection> {
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept: Vec<(Detection, Ballot)> = Vec::new();
-    for face in found {
-        let same = |better: &Rect| better.iou(&face.rect) > iou || voting.same(better, &face.rect);
-        if let Some((_, ballot)) = kept.iter_mut().find(|(better, _)| same(&better.rect)) {
-            ballot.add(&face);
-        } else if kept.len() < limit {
-            let mut ballot = Ballot::default();
-            ballot.add(&face);
-            kept.push((face, ballot));
+/// Boxes by falling score, each with the better one that it is taken for.
+pub(super) struct Groups {
+    found: Vec<Detection>,
+    /// Indices into `found`.
+    kept: Vec<usize>,
+    /// For each of `found` an index into `kept`; `None` where that was full.
+    owners: Vec<Option<usize>>,
+}
+
+impl Groups {
+    /// Of two boxes that overlap by more than `iou`, or that are the same by `voting`, the better one is kept; of the kept
+    /// at most `limit`.
+    pub(super) fn new(mut found: Vec<Detection>, iou: f32, voting: Option<&Voting>, limit: usize) -> Self {
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let (mut kept, mut owners): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::with_capacity(found.len()));
+        for (index, face) in found.iter().enumerate() {
+            let same = |better: &Rect| {
+                better.iou(&face.rect) > iou || voting.is_some_and(|voting| voting.same(better, &face.rect))
+            };
+            let mut owner = kept.iter().position(|better| same(&found[*better].rect));
+            if owner.is_none() && kept.len() < limit {
+                owner = Some(kept.len());
+                kept.push(index);
+            }
+            owners.push(owner);
         }
+        Self { found, kept, owners }
     }
-    kept.into_iter().map(|(face, ballot)| Detection { rect: ballot.mean().unwrap_or(face.rect), ..face }).collect()
+
+    /// The kept boxes as they were found, best first.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Detection> {
+        self.kept.iter().map(|index| &self.found[*index])
+    }
+
+    /// The kept boxes, each moved by all that it suppressed.
+    pub(super) fn voted(&self) -> Vec<Detection> {
+        let mut ballots: Vec<Ballot> = self.kept.iter().map(|_| Ballot::default()).collect();
+        for (face, owner) in self.members() {
+            if let Some(owner) = owner {
+                ballots[owner].add(face);
+            }
+        }
+        let moved =
+            |(face, ballot): (&Detection, Ballot)| Detection { rect: ballot.mean().unwrap_or(face.rect), ..*face };
+        self.kept().zip(ballots).map(moved).collect()
+    }
+
+    /// All boxes, best first, each with the index of the kept one that it is taken for; `None`: there were too many.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&Detection, Option<usize>)> {
+        self.found.iter().zip(self.owners.iter().copied())
+    }
 }
 
 /// Weighted sums of corners.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Ballot {
     corners: [f32; 4],
     weight: f32,

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Cover, Looks, PrivacyConfig, Unknown};
-use crate::geometry::Rect;
+use super::{Cover, Looks, PrivacyConfig, Suspects, Unknown};
 
 /// Pictures of one stream in, each with its analysis where it was analysed; the same pictures with what must be hidden
 /// out: in order, each once.
@@ -28,18 +27,18 @@ impl<T> Film<T> {
 
     /// A picture and what its analysis found; `None`: it was not analysed. A step back in time begins a new stream; a
     /// picture without a time stands alone.
-    pub fn push(&mut self, time: Option<Duration>, picture: T, faces: Option<&[Rect]>) {
+    pub fn push(&mut self, time: Option<Duration>, picture: T, suspects: Option<&Suspects>) {
         let Some(time) = time else {
             self.end();
-            let cover = faces.map_or(Cover::Whole(Unknown::First), Cover::of_still);
+            let cover = suspects.map_or(Cover::Whole(Unknown::First), Cover::of_still);
             return self.ready.push_back((picture, cover));
         };
         if self.last.is_some_and(|last| time < last) {
             self.end();
         }
         self.last = Some(time);
-        if let Some(faces) = faces {
-            self.looks.add(time, faces);
+        if let Some(suspects) = suspects {
+            self.looks.add(time, suspects);
         }
         self.waiting.push_back((time, picture));
         while let Some((time, _)) = self.waiting.front()

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Cover, Looks, PrivacyConfig, Unknown};
-use crate::geometry::Rect;
+use super::{Cover, Looks, PrivacyConfig, Suspects, Unknown};
 
 /// How long the longest wait of late sets the pace.
 const PACE: Duration = Duration::from_secs(3);
@@ -60,9 +59,10 @@ impl<T> Gate<T> {
         self.settle(now);
     }
 
-    /// The analysis of the picture at `time` found these faces: at a score far lower than that of a face that counts.
-    pub fn look(&mut self, now: Duration, time: Duration, faces: &[Rect]) {
-        self.looks.add(time, faces);
+    /// The analysis of the picture at `time` says where faces may be: at a score far lower than that of a face that
+    /// counts.
+    pub fn look(&mut self, now: Duration, time: Duration, suspects: &Suspects) {
+        self.looks.add(time, suspects);
         self.settle(now);
     }
 

@@ -3,13 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Cover, PrivacyConfig, Unknown};
+use super::suspects::{grown, hull};
+use super::{Cover, MOST_SUSPECTS, PrivacyConfig, Suspects, Unknown};
 use crate::geometry::Rect;
 
 /// Boxes whose heights differ by more than this factor are not of one face.
 const SIZE_RATIO: f32 = 2.0;
 /// Looks that are kept at most, beyond what time allows: a bound for nonsense times.
 const MOST: usize = 256;
+/// No box that begins or ends farther outside is told from one at the edge: sums of what grows must stay numbers.
+const OUTSIDE: Rect = Rect { x: -10.0, y: -10.0, w: 21.0, h: 21.0 };
 
 /// One analysis.
 #[derive(Clone, Debug)]
@@ -18,6 +21,49 @@ struct Look {
     faces: Vec<Rect>,
     /// Faces of earlier looks that have not been found again since, and when they were seen last.
     lost: Vec<(Rect, Duration)>,
+    /// This look, or one before it, could not say where faces are: which, and why. What it saw is not known to be found
+    /// again, so everything stays hidden as long as a lost face.
+    anywhere: Option<(Duration, Unknown)>,
+}
+
+impl Look {
+    fn new(time: Duration, suspects: &Suspects) -> Self {
+        let blind = |why| Self { time, faces: Vec::new(), lost: Vec::new(), anywhere: Some((time, why)) };
+        let boxes = match suspects {
+            Suspects::Within(boxes) if boxes.len() > MOST_SUSPECTS => return blind(Unknown::Crowd),
+            Suspects::Within(boxes) => boxes,
+            Suspects::Anywhere(why) => return blind(*why),
+        };
+        let sound = |r: &Rect| [r.x, r.y, r.w, r.h].iter().all(|value| value.is_finite());
+        if !boxes.iter().all(sound) {
+            return blind(Unknown::Unreadable);
+        }
+        Self { time, faces: boxes.iter().map(bounded).collect(), lost: Vec::new(), anywhere: None }
+    }
+
+    /// A second analysis of the same moment: what either found counts.
+    fn join(&mut self, other: Self) {
+        self.anywhere = self.own_anywhere().or(other.anywhere);
+        for face in other.faces {
+            if !self.faces.contains(&face) {
+                self.faces.push(face);
+            }
+        }
+    }
+
+    /// That of this very look.
+    fn own_anywhere(&self) -> Option<(Duration, Unknown)> {
+        self.anywhere.filter(|(seen, _)| *seen == self.time)
+    }
+}
+
+/// The part of a box within [`OUTSIDE`].
+fn bounded(face: &Rect) -> Rect {
+    let (x, y) = (face.x.clamp(OUTSIDE.x, OUTSIDE.right()), face.y.clamp(OUTSIDE.y, OUTSIDE.bottom()));
+    if (x, y) == (face.x, face.y) && face.right() <= OUTSIDE.right() && face.bottom() <= OUTSIDE.bottom() {
+        return *face;
+    }
+    Rect::from_corners(x, y, face.right().clamp(x, OUTSIDE.right()), face.bottom().clamp(y, OUTSIDE.bottom()))
 }
 
 /// The latest analyses of one camera, in the order of their pictures.
@@ -33,15 +79,13 @@ impl Looks {
         Self { config, looks: VecDeque::new() }
     }
 
-    /// The analysis of the picture at `time` found these faces. Analyses may come out of order. Boxes that are not
-    /// finite hide everything.
-    pub fn add(&mut self, time: Duration, faces: &[Rect]) {
-        let sound = |r: &Rect| [r.x, r.y, r.w, r.h].iter().all(|value| value.is_finite());
-        let faces = faces.iter().map(|face| if sound(face) { *face } else { Rect::FULL }).collect();
+    /// The analysis of the picture at `time` says where faces may be. Analyses may come out of order; of two of the same
+    /// moment both count. Boxes that are not finite, and more than [`MOST_SUSPECTS`], hide everything.
+    pub fn add(&mut self, time: Duration, suspects: &Suspects) {
         let place = self.looks.partition_point(|look| look.time < time);
-        let look = Look { time, faces, lost: Vec::new() };
+        let look = Look::new(time, suspects);
         match self.looks.get_mut(place).filter(|there| there.time == time) {
-            Some(there) => *there = look,
+            Some(there) => there.join(look),
             None => self.looks.insert(place, look),
         }
         for index in place..self.looks.len() {
@@ -90,17 +134,35 @@ impl Looks {
         self.looks.front().is_some_and(|look| look.time <= time)
     }
 
-    /// Takes over what the look before knew and this one did not find again.
+    /// Takes over what the look before knew and this one did not find again. More of it than can be told apart is a
+    /// look that does not know where faces are.
     fn remember(&mut self, index: usize) {
+        let own = self.looks[index].own_anywhere();
         let Some(before) = index.checked_sub(1).and_then(|index| self.looks.get(index)) else {
-            return self.looks[index].lost.clear();
+            let look = &mut self.looks[index];
+            look.lost.clear();
+            look.anywhere = own;
+            return;
         };
+        let (time, hold) = (self.looks[index].time, self.config.hold);
+        let earlier = before.anywhere.filter(|(seen, _)| time.saturating_sub(*seen) <= hold);
         let seen = before.faces.iter().map(|face| (*face, before.time)).chain(before.lost.iter().copied());
         let known: Vec<(Rect, Duration)> = seen.collect();
         let look = &self.looks[index];
         let mut lost = others(known, &look.faces, self.reach(look.time - before.time));
-        lost.retain(|(_, seen)| look.time.saturating_sub(*seen) <= self.config.hold);
-        self.looks[index].lost = lost;
+        lost.retain(|(_, seen)| time.saturating_sub(*seen) <= hold);
+        let crowd = look.faces.len() + lost.len() > MOST_SUSPECTS;
+        let look = &mut self.looks[index];
+        look.anywhere = own.or(crowd.then_some((time, Unknown::Crowd))).or(earlier);
+        // What is hidden as a whole, and stays so, needs no boxes.
+        look.lost = if crowd { Vec::new() } else { lost };
+    }
+
+    /// Why everything is hidden between the look `before` and the one at `after`, or at both.
+    fn anywhere(&self, before: &Look, after: usize, time: Duration) -> Option<Unknown> {
+        let coming = self.looks.range(after..).take_while(|look| look.time <= time + self.config.lead);
+        let own = coming.chain(self.looks.get(after)).find_map(Look::own_anywhere);
+        before.anywhere.or(own).map(|(_, why)| why)
     }
 
     /// Faces that are found only after the look at `index`, up to `lead` after `time`, and when they are found first.
@@ -118,6 +180,9 @@ impl Looks {
 
     /// What is hidden at `time`, which lies between the looks `before` and `after` or at both.
     fn parts(&self, before: &Look, after: usize, time: Duration) -> Cover {
+        if let Some(why) = self.anywhere(before, after, time) {
+            return Cover::Whole(why);
+        }
         let PrivacyConfig { margin, stray, .. } = self.config;
         let mut parts = self.between(before, &self.looks[after], time);
         let coming = self.coming(after, time).into_iter();
@@ -191,15 +256,4 @@ fn pairs(from: &[Rect], to: &[Rect], reach: f32) -> Vec<Option<usize>> {
 fn apart(a: &Rect, b: &Rect) -> f32 {
     let ((ax, ay), (bx, by)) = (a.center(), b.center());
     ((bx - ax) / a.w.max(f32::MIN_POSITIVE)).hypot((by - ay) / a.h.max(f32::MIN_POSITIVE))
-}
-
-/// The least box around both.
-fn hull(a: &Rect, b: &Rect) -> Rect {
-    Rect::from_corners(a.x.min(b.x), a.y.min(b.y), a.right().max(b.right()), a.bottom().max(b.bottom()))
-}
-
-/// A box with `by` of its own width and height more on every side.
-fn grown(face: &Rect, by: f32) -> Rect {
-    let (dx, dy) = (face.w * by, face.h * by);
-    Rect::new(face.x - dx, face.y - dy, face.w + 2.0 * dx, face.h + 2.0 * dy)
 }

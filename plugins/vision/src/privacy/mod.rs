@@ -8,12 +8,15 @@
 mod film;
 mod gate;
 mod looks;
+mod suspects;
 
 use std::time::Duration;
 
 pub use film::Film;
 pub use gate::Gate;
 pub use looks::Looks;
+pub(crate) use suspects::take_in;
+pub use suspects::{MOST_SUSPECTS, Suspects};
 
 use crate::geometry::Rect;
 
@@ -28,9 +31,9 @@ pub enum Cover {
 
 impl Cover {
     /// For a picture alone, by what its analysis found.
-    pub fn of_still(faces: &[Rect]) -> Self {
+    pub fn of_still(suspects: &Suspects) -> Self {
         let mut looks = Looks::new(PrivacyConfig::default());
-        looks.add(Duration::ZERO, faces);
+        looks.add(Duration::ZERO, suspects);
         looks.cover(Duration::ZERO).unwrap_or(Self::Whole(Unknown::First))
     }
 
@@ -54,7 +57,7 @@ impl Cover {
 }
 
 /// Why the faces of a picture are not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unknown {
     /// No analysis came before it: the camera has just been connected to, or changed its picture.
     First,
@@ -62,11 +65,26 @@ pub enum Unknown {
     Late,
     /// The analyses before and after it are too far apart.
     Gap,
+    /// There may be more of them than are told apart ([`MOST_SUSPECTS`]), in this picture or just before it.
+    Crowd,
+    /// The analysis gave numbers that are none.
+    Unreadable,
 }
 
 impl Unknown {
     /// All reasons.
-    pub const ALL: [Self; 3] = [Self::First, Self::Late, Self::Gap];
+    pub const ALL: [Self; 5] = [Self::First, Self::Late, Self::Gap, Self::Crowd, Self::Unreadable];
+
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::First => "nothing is known of its faces",
+            Self::Late => "its analysis is not there in time",
+            Self::Gap => "the analyses around it are too far apart",
+            Self::Crowd => "there may be more faces than can be told apart",
+            Self::Unreadable => "the detector gave numbers that are none",
+        }
+    }
 
     /// The label's value in metrics.
     pub fn as_str(self) -> &'static str {
@@ -74,6 +92,8 @@ impl Unknown {
             Self::First => "first",
             Self::Late => "late",
             Self::Gap => "gap",
+            Self::Crowd => "crowd",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -100,6 +120,9 @@ pub struct PrivacyConfig {
     pub max_frames: usize,
 }
 
+/// [`PrivacyConfig::margin`] of every preset: what a detector's boxes mean by "within".
+pub const MARGIN: f32 = 0.35;
+
 /// Least rate of analysis, per second, at which pictures are shown at all: slower ones are further apart than
 /// [`PrivacyConfig::max_gap`] may be.
 pub const LEAST_RATE: f64 = 1.0;
@@ -111,7 +134,7 @@ impl PrivacyConfig {
         // One analysis may fail or be dropped; at the usual five per second a walking person moves by one face then.
         let max_gap = interval.mul_f64(2.5).clamp(Duration::from_millis(400), Duration::from_secs(2));
         Self {
-            margin: 0.35,
+            margin: MARGIN,
             speed: 4.0,
             stray: 1.0,
             hold: Duration::from_secs(1),

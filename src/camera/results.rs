@@ -1,7 +1,8 @@
 //! What `maskinfer` tells goes to the camera's metrics and to the [`Listener`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use gstmaskwatch::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport};
 use maskwatch_vision::face::MaskState;
@@ -14,6 +15,9 @@ use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, FrameDrop};
 
+/// Frames that make a connection up. A frozen camera may still send one picture to each newcomer, its last; it would be
+/// up and down in turn.
+const PROOF: u64 = 2;
 /// Least time between two log lines about failed analyses of one camera.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -49,49 +53,57 @@ pub trait Listener: Send + Sync {
         let _ = (camera, luma);
     }
 
-    /// A connection gave its first frames.
+    /// A connection gave its first frames; they can be had already, and the camera's state says so.
     fn up(&self, camera: &str) {
         let _ = camera;
     }
 
-    /// A connection ended, or an attempt failed.
+    /// A connection ended, or an attempt failed; the camera's state says so already, and its pictures are gone.
     fn down(&self, camera: &str, failure: &Failure) {
         let _ = (camera, failure);
     }
 }
 
-/// Several listeners, told in their order.
+/// Several listeners, told in their order. One that panics costs the others nothing.
 impl Listener for Vec<Arc<dyn Listener>> {
     fn frame(&self, camera: &str, report: &FrameReport) {
-        self.iter().for_each(|listener| listener.frame(camera, report));
+        self.iter().for_each(|listener| guarded(|| listener.frame(camera, report)));
     }
 
     fn person(&self, camera: &str, report: &PersonReport) {
-        self.iter().for_each(|listener| listener.person(camera, report));
+        self.iter().for_each(|listener| guarded(|| listener.person(camera, report)));
     }
 
     fn visit(&self, camera: &str, report: &VisitReport) {
-        self.iter().for_each(|listener| listener.visit(camera, report));
+        self.iter().for_each(|listener| guarded(|| listener.visit(camera, report)));
     }
 
     fn verdict(&self, camera: &str, report: &VerdictReport) {
-        self.iter().for_each(|listener| listener.verdict(camera, report));
+        self.iter().for_each(|listener| guarded(|| listener.verdict(camera, report)));
     }
 
     fn totals(&self, camera: &str, totals: &Totals) {
-        self.iter().for_each(|listener| listener.totals(camera, totals));
+        self.iter().for_each(|listener| guarded(|| listener.totals(camera, totals)));
     }
 
     fn picture(&self, camera: &str, luma: &Luma) {
-        self.iter().for_each(|listener| listener.picture(camera, luma));
+        self.iter().for_each(|listener| guarded(|| listener.picture(camera, luma)));
     }
 
     fn up(&self, camera: &str) {
-        self.iter().for_each(|listener| listener.up(camera));
+        self.iter().for_each(|listener| guarded(|| listener.up(camera)));
     }
 
     fn down(&self, camera: &str, failure: &Failure) {
-        self.iter().for_each(|listener| listener.down(camera, failure));
+        self.iter().for_each(|listener| guarded(|| listener.down(camera, failure)));
+    }
+}
+
+/// A listener that panics has missed one result, and goes on with the next: it keeps counts and events, of which no later
+/// one may be lost. The camera goes on too.
+fn guarded(tell: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+        tracing::error!("a result was not taken; the log says why");
     }
 }
 
@@ -105,6 +117,8 @@ pub(super) struct Results {
     metrics: Arc<CameraMetrics>,
     hub: Arc<Hub>,
     listener: Option<Arc<dyn Listener>>,
+    /// The running connection is up.
+    up: bool,
     complaint: Option<Instant>,
     suppressed: u64,
 }
@@ -119,7 +133,8 @@ impl Results {
     ) -> Self {
         let statistics = plan.privacy == Privacy::Statistics;
         let tally = statistics.then(|| Tally::new(plan.statistics, Duration::ZERO));
-        Self { tally, origin: Instant::now(), status, metrics, hub, listener, complaint: None, suppressed: 0 }
+        let origin = Instant::now();
+        Self { tally, origin, status, metrics, hub, listener, up: false, complaint: None, suppressed: 0 }
     }
 
     /// Looks whether a window has closed. To be called some times per second.
@@ -129,22 +144,40 @@ impl Results {
         for (state, people) in MaskState::ALL.into_iter().zip(totals.people) {
             self.metrics.people(state, people.unwrap_or(0));
         }
-        if let Some(listener) = &self.listener {
-            listener.totals(self.hub.camera(), &totals);
-        }
+        self.tell(|listener, camera| listener.totals(camera, &totals));
     }
 
-    /// A connection gave its first frames.
-    pub(super) fn up(&self) {
-        if let Some(listener) = &self.listener {
-            listener.up(self.hub.camera());
+    /// Looks whether the connection, which has given so many frames, the latest at `last_frame`, is up; then tells it, once
+    /// per connection. Being up promises that its pictures can be had, so it waits for the first to arrive at the hub.
+    pub(super) fn rise(&mut self, frames: u64, last_frame: Option<SystemTime>) -> bool {
+        if self.up || frames < PROOF || !self.hub.is_ready() {
+            return false;
         }
+        self.up = true;
+        self.status.up(last_frame, || self.metrics.connected());
+        self.tell(|listener, camera| listener.up(camera));
+        true
     }
 
-    /// A connection ended, or an attempt failed.
-    pub(super) fn down(&self, failure: &Failure) {
+    /// A new connection begins.
+    pub(super) fn begin(&mut self) {
+        self.up = false;
+    }
+
+    /// A connection ended, or an attempt failed. Its pictures go with the state that promised them; who hears of it last
+    /// finds it everywhere.
+    pub(super) fn fall(&mut self, failure: &Failure) {
+        self.up = false;
+        self.status.down(failure.clone(), || {
+            self.hub.clear();
+            self.metrics.disconnected(failure.reason);
+        });
+        self.tell(|listener, camera| listener.down(camera, failure));
+    }
+
+    fn tell(&self, what: impl FnOnce(&dyn Listener, &str)) {
         if let Some(listener) = &self.listener {
-            listener.down(self.hub.camera(), failure);
+            guarded(|| what(listener.as_ref(), self.hub.camera()));
         }
     }
 
@@ -160,12 +193,9 @@ impl Results {
             }
             Report::Person(report) => self.person(&report),
             Report::Visit(report) => self.visit(&report),
-            Report::Verdict(report) => {
-                if let Some(listener) = &self.listener {
-                    listener.verdict(self.hub.camera(), &report);
-                }
-            }
+            Report::Verdict(report) => self.tell(|listener, camera| listener.verdict(camera, &report)),
             Report::Drop(report) => self.dropped(report),
+            Report::Hidden(reason) => self.metrics.frame_hidden(reason),
         }
     }
 
@@ -195,10 +225,9 @@ impl Results {
     }
 
     /// A camera's health is told whatever may be told of people.
-            Report::Hidden(reason) => self.metrics.frame_hidden(reason),
     fn picture(&self, report: &FrameReport) {
-        if let Some((listener, luma)) = self.listener.as_ref().zip(report.luma) {
-            listener.picture(self.hub.camera(), &luma);
+        if let Some(luma) = &report.luma {
+            self.tell(|listener, camera| listener.picture(camera, luma));
         }
     }
 
@@ -211,14 +240,13 @@ impl Results {
         for face in &report.raw {
             self.metrics.face_seen(face.detection.rect.h * report.height as f32);
         }
-        let mut visible = [0; MaskState::ALL.len()];
-        for face in &report.faces {
-            visible[face.state as usize] += 1;
+        // What comes of a connection that has ended is of people whom nobody sees any more.
+        if self.up {
+            let mut visible = [0; MaskState::ALL.len()];
+            report.faces.iter().for_each(|face| visible[face.state as usize] += 1);
+            self.metrics.people_visible(visible);
         }
-        self.metrics.people_visible(visible);
-        if let Some(listener) = &self.listener {
-            listener.frame(self.hub.camera(), report);
-        }
+        self.tell(|listener, camera| listener.frame(camera, report));
     }
 
     fn person(&self, report: &PersonReport) {
@@ -227,16 +255,12 @@ impl Results {
         self.metrics.person(state);
         report.zones.iter().for_each(|zone| self.metrics.person_at(zone, state));
         report.crossings.iter().for_each(|crossing| self.metrics.person_at(&crossing.label(), state));
-        if let Some(listener) = &self.listener {
-            listener.person(self.hub.camera(), report);
-        }
+        self.tell(|listener, camera| listener.person(camera, report));
     }
 
     fn visit(&self, report: &VisitReport) {
         self.metrics.person_at(&report.visited.label(), report.state);
-        if let Some(listener) = &self.listener {
-            listener.visit(self.hub.camera(), report);
-        }
+        self.tell(|listener, camera| listener.visit(camera, report));
     }
 
     /// The same trouble with every frame is one line every ten seconds.
@@ -251,72 +275,5 @@ impl Results {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Writes down what it hears.
-    #[derive(Default)]
-    struct Ear(std::sync::Mutex<Vec<String>>);
-
-    impl Listener for Ear {
-        fn frame(&self, _: &str, _: &FrameReport) {
-            self.0.lock().unwrap().push("frame".into());
-        }
-
-        fn person(&self, _: &str, _: &PersonReport) {
-            self.0.lock().unwrap().push("person".into());
-        }
-
-        fn totals(&self, camera: &str, totals: &Totals) {
-            self.0.lock().unwrap().push(format!("{camera} {:?}", totals.people));
-        }
-    }
-
-    fn person(state: MaskState) -> Report {
-        let (first_seen, last_seen) = (Duration::ZERO, Duration::ZERO);
-        let person = maskwatch_vision::track::Person {
-            track: 1,
-            state,
-            confidence: 1.0,
-            first_seen,
-            last_seen,
-            frames: 3,
-            face_height_px: 40.0,
-        };
-        Report::Person(PersonReport {
-            camera: "gate".into(),
-            person,
-            zones: vec!["hall".into()],
-            crossings: Vec::new(),
-        })
-    }
-
-    #[test]
-    fn with_statistics_only_totals_of_enough_people_leave() {
-        let url = crate::config::secret::CameraUrl::parse("rtsp://127.0.0.1/a").unwrap();
-        let statistics = maskwatch_vision::statistics::StatisticsConfig { window: Duration::ZERO, minimum: 3 };
-        let plan = CameraPlan { privacy: Privacy::Statistics, statistics, ..CameraPlan::new("gate", url) };
-        let all = crate::metrics::Metrics::new().unwrap();
-        let metrics = all.camera("gate");
-        all.withhold("gate");
-        let hub = Hub::new(&plan, &metrics);
-        let ear = Arc::new(Ear::default());
-        let status = Arc::new(CameraStatus::new());
-        let mut results =
-            Results::new(&plan, status, metrics, Arc::clone(&hub), Some(Arc::clone(&ear) as Arc<dyn Listener>));
-        for _ in 0..2 {
-            results.take(person(MaskState::NoMask));
-        }
-        for _ in 0..4 {
-            results.take(person(MaskState::Mask));
-        }
-        let count = |text: &str| all.render().unwrap().contains(text);
-        assert!(count("people_total{camera=\"gate\",state=\"mask\",zone=\"\"} 0"), "nothing moves before the end");
-        results.tick();
-        assert!(count("people_total{camera=\"gate\",state=\"mask\",zone=\"\"} 4"));
-        assert!(count("people_total{camera=\"gate\",state=\"no_mask\",zone=\"\"} 0"));
-        assert_eq!(*ear.0.lock().unwrap(), ["gate [Some(4), None, None, None]"]);
-        assert!(!count("people_visible{camera=\"gate\"") && !count("face_height_pixels_count{camera=\"gate\""));
-        assert_eq!(&*hub.caption(), "");
-    }
-}
+#[path = "results_tests.rs"]
+mod tests;

@@ -16,7 +16,7 @@ use crate::metrics::DisconnectReason;
 pub enum CameraState {
     /// No frame yet and no failure yet.
     Connecting,
-    /// Frames come.
+    /// Frames come, and can be had: their shape, and as far as the privacy mode lets any out, a picture.
     Up,
     /// The last attempt failed or the connection ended; it is tried again and again.
     Down,
@@ -116,12 +116,14 @@ impl CameraStatus {
         self.advisor.person(state);
     }
 
-    /// The first frame of a connection came.
-    pub(super) fn up(&self) {
+    /// A connection is up: all that can be had of it is there to be read. `also` is done before anybody can see that, so
+    /// that what it tells is never told alone: who hears of it there and asks here waits for it.
+    pub(super) fn up(&self, last_frame: Option<SystemTime>, also: impl FnOnce()) {
         let mut view = self.lock();
+        also();
         view.connects += 1;
         view.failure = None;
-        view.last_frame = Some(SystemTime::now());
+        view.last_frame = last_frame.or(view.last_frame);
         view.enter(CameraState::Up);
     }
 
@@ -130,9 +132,10 @@ impl CameraStatus {
         self.lock().last_frame = Some(last_frame);
     }
 
-    /// A connection or an attempt failed.
-    pub(super) fn down(&self, failure: Failure) {
+    /// A connection or an attempt failed. `also` as with [`Self::up`].
+    pub(super) fn down(&self, failure: Failure, also: impl FnOnce()) {
         let mut view = self.lock();
+        also();
         view.disconnects += 1;
         let refused = failure.reason == DisconnectReason::Auth;
         view.failure = Some(failure);
@@ -156,5 +159,22 @@ impl StatusView {
             self.state = state;
             self.since = SystemTime::now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_reads_a_state_of_which_half_is_told() {
+        let status = CameraStatus::new();
+        let unreadable = || assert!(status.view.try_lock().is_err(), "a reader would see the state before the change");
+        let now = SystemTime::now();
+        status.up(Some(now), unreadable);
+        let view = status.view();
+        assert_eq!((view.state, view.connects, view.last_frame), (CameraState::Up, 1, Some(now)));
+        status.down(Failure::new(DisconnectReason::Eos, "the stream ended"), unreadable);
+        assert_eq!((status.state(), status.view().disconnects), (CameraState::Down, 1));
     }
 }

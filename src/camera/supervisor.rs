@@ -25,9 +25,6 @@ use crate::shutdown::Shutdown;
 const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// Time from the start of an attempt to its first picture. A camera's keyframes may be seconds apart.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
-/// Frames that make a connection up. A frozen camera may still send one picture to each newcomer, its last; it would be
-/// up and down in turn.
-const PROOF: u64 = 2;
 /// How long who fetches has to say good-bye to its source.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// A connection that held for so long was good: the pauses start small again.
@@ -191,6 +188,7 @@ impl Camera {
 
     /// One connection from its start to its end, and for how long frames came.
     fn run_once(&mut self) -> (End, Duration) {
+        self.results.begin();
         let watch = Arc::new(Watch::new());
         let tally = Arc::new(Tally::new(Arc::clone(&self.context.metrics)));
         let outlets = Outlets {
@@ -268,16 +266,14 @@ impl Camera {
         let frames = session.watch.frames();
         if frames > session.frames_seen {
             session.frames_seen = frames;
-            if frames >= PROOF && session.up_since.is_none() {
-                session.up_since = Some(Instant::now());
-                self.context.metrics.connected();
-                self.status.up();
-                self.results.up();
-                tracing::info!("up");
-            }
             if let Some(moment) = session.watch.last_frame() {
                 self.status.seen(moment);
             }
+        }
+        // Also without a further frame: the latest may have arrived at the hub only now.
+        if session.up_since.is_none() && self.results.rise(frames, session.watch.last_frame()) {
+            session.up_since = Some(Instant::now());
+            tracing::info!("up");
         }
         // Until the source has agreed to send, who fetches has the say, with the patience that its protocol needs.
         if session.intake.is_some() && !session.watch.has_agreed() {
@@ -319,12 +315,9 @@ impl Camera {
         }
     }
 
-    /// Tells that the connection fell: status, metrics, log.
-    fn fell(&self, failure: &Failure) {
-        self.context.metrics.disconnected(failure.reason);
-        self.status.down(failure.clone());
-        self.results.down(failure);
-        self.context.hub.clear();
+    /// Tells that the connection fell: status, metrics, listeners, log.
+    fn fell(&mut self, failure: &Failure) {
+        self.results.fall(failure);
         tracing::warn!(reason = failure.reason.as_str(), "camera {}: {failure}", self.plan.name);
     }
 

@@ -1,5 +1,6 @@
 //! Metrics of one camera.
 
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use maskwatch_vision::face::MaskState;
@@ -38,6 +39,8 @@ pub(super) struct CameraFamilies {
     compliance: GaugeVec,
     face_height: HistogramVec,
     rtsp_clients: IntGaugeVec,
+    /// Held by a scrape alone, and by changes that touch several families: no scrape sees half of one.
+    pub(super) changing: Arc<RwLock<()>>,
 }
 
 impl CameraFamilies {
@@ -112,6 +115,7 @@ impl CameraFamilies {
                 &FACE_HEIGHT,
             )?,
             rtsp_clients: gauges(r, "rtsp_clients", "Viewers of the annotated stream.", &["camera"])?,
+            changing: Arc::default(),
         })
     }
 
@@ -139,6 +143,7 @@ impl CameraFamilies {
             compliance: self.compliance.clone(),
             face_height: self.face_height.with_label_values(&[name]),
             rtsp_clients: self.rtsp_clients(name),
+            changing: Arc::clone(&self.changing),
         }
     }
 
@@ -216,17 +221,24 @@ pub struct CameraMetrics {
     compliance: GaugeVec,
     face_height: Histogram,
     rtsp_clients: IntGauge,
+    changing: Arc<RwLock<()>>,
 }
 
 impl CameraMetrics {
+    fn change(&self) -> RwLockReadGuard<'_, ()> {
+        self.changing.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A connection gave its first frame.
     pub fn connected(&self) {
+        let _whole = self.change();
         self.connects.inc();
         self.up.set(1);
     }
 
     /// The connection ended, or an attempt failed. Nobody is visible any more.
     pub fn disconnected(&self, reason: DisconnectReason) {
+        let _whole = self.change();
         self.disconnects[reason as usize].inc();
         self.up.set(0);
         self.people_visible([0; MaskState::ALL.len()]);

@@ -155,8 +155,12 @@ impl Metrics {
     /// # Errors
     /// Where a family is malformed: a defect of this program.
     pub fn render(&self) -> Result<String, prometheus::Error> {
+        let families = {
+            let _whole = self.cameras.changing.write().unwrap_or_else(PoisonError::into_inner);
+            self.registry.gather()
+        };
         let mut out = Vec::with_capacity(16 * 1024);
-        TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
+        TextEncoder::new().encode(&families, &mut out)?;
         String::from_utf8(out).map_err(|error| prometheus::Error::Msg(error.to_string()))
     }
 }

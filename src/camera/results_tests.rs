@@ -1,0 +1,216 @@
+//! Who is told what of a camera, and in which order.
+
+use super::*;
+use crate::camera::CameraState;
+
+/// Writes down what it hears.
+#[derive(Default)]
+struct Ear(std::sync::Mutex<Vec<String>>);
+
+impl Listener for Ear {
+    fn frame(&self, _: &str, _: &FrameReport) {
+        self.0.lock().unwrap().push("frame".into());
+    }
+
+    fn person(&self, _: &str, _: &PersonReport) {
+        self.0.lock().unwrap().push("person".into());
+    }
+
+    fn totals(&self, camera: &str, totals: &Totals) {
+        self.0.lock().unwrap().push(format!("{camera} {:?}", totals.people));
+    }
+}
+
+fn person(state: MaskState) -> Report {
+    let (first_seen, last_seen) = (Duration::ZERO, Duration::ZERO);
+    let person = maskwatch_vision::track::Person {
+        track: 1,
+        state,
+        confidence: 1.0,
+        first_seen,
+        last_seen,
+        frames: 3,
+        face_height_px: 40.0,
+    };
+    Report::Person(PersonReport { camera: "gate".into(), person, zones: vec!["hall".into()], crossings: Vec::new() })
+}
+
+#[test]
+fn with_statistics_only_totals_of_enough_people_leave() {
+    let url = crate::config::secret::CameraUrl::parse("rtsp://127.0.0.1/a").unwrap();
+    let statistics = maskwatch_vision::statistics::StatisticsConfig { window: Duration::ZERO, minimum: 3 };
+    let plan = CameraPlan { privacy: Privacy::Statistics, statistics, ..CameraPlan::new("gate", url) };
+    let all = crate::metrics::Metrics::new().unwrap();
+    let metrics = all.camera("gate");
+    all.withhold("gate");
+    let hub = Hub::new(&plan, &metrics);
+    let ear = Arc::new(Ear::default());
+    let status = Arc::new(CameraStatus::new());
+    let mut results =
+        Results::new(&plan, status, metrics, Arc::clone(&hub), Some(Arc::clone(&ear) as Arc<dyn Listener>));
+    for _ in 0..2 {
+        results.take(person(MaskState::NoMask));
+    }
+    for _ in 0..4 {
+        results.take(person(MaskState::Mask));
+    }
+    let count = |text: &str| all.render().unwrap().contains(text);
+    assert!(count("people_total{camera=\"gate\",state=\"mask\",zone=\"\"} 0"), "nothing moves before the end");
+    results.tick();
+    assert!(count("people_total{camera=\"gate\",state=\"mask\",zone=\"\"} 4"));
+    assert!(count("people_total{camera=\"gate\",state=\"no_mask\",zone=\"\"} 0"));
+    assert_eq!(*ear.0.lock().unwrap(), ["gate [Some(4), None, None, None]"]);
+    assert!(!count("people_visible{camera=\"gate\"") && !count("face_height_pixels_count{camera=\"gate\""));
+    assert_eq!(&*hub.caption(), "");
+}
+
+/// Asks, whenever it is told of the camera's state, what everybody else could read at that moment.
+struct Witness {
+    all: Arc<crate::metrics::Metrics>,
+    status: Arc<CameraStatus>,
+    hub: Arc<Hub>,
+    told: std::sync::Mutex<Vec<String>>,
+}
+
+impl Witness {
+    fn note(&self, what: &str) {
+        let text = self.all.render().unwrap();
+        let value = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(&format!("maskwatch_{name}{{camera=\"gate\"")));
+            line.map_or("?", |line| line.rsplit(' ').next().unwrap()).to_owned()
+        };
+        let view = self.status.view();
+        let picture = self.hub.shape().map(|shape| shape.width);
+        self.told.lock().unwrap().push(format!(
+            "{what}: {} picture {picture:?} snapshot {} connects {} last_frame {} camera_up {} connects_total {}",
+            view.state.as_str(),
+            self.hub.latest().is_some(),
+            view.connects,
+            view.last_frame.is_some(),
+            value("camera_up"),
+            value("camera_connects_total"),
+        ));
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+}
+
+impl Listener for Witness {
+    fn up(&self, _: &str) {
+        self.note("up");
+    }
+
+    fn down(&self, _: &str, _: &Failure) {
+        self.note("down");
+    }
+}
+
+/// A listener with a defect.
+struct Broken;
+
+impl Listener for Broken {
+    fn up(&self, _: &str) {
+        panic!("a defect of a listener");
+    }
+
+    fn down(&self, _: &str, _: &Failure) {
+        panic!("a defect of a listener");
+    }
+}
+
+fn rig(privacy: Privacy) -> (Results, Arc<Witness>) {
+    let url = crate::config::secret::CameraUrl::parse("rtsp://127.0.0.1/a").unwrap();
+    let plan = CameraPlan { privacy, ..CameraPlan::new("gate", url) };
+    let all = crate::metrics::Metrics::new().unwrap();
+    let metrics = all.camera("gate");
+    let (hub, status) = (Hub::new(&plan, &metrics), Arc::new(CameraStatus::new()));
+    let witness = Arc::new(Witness {
+        all,
+        status: Arc::clone(&status),
+        hub: Arc::clone(&hub),
+        told: std::sync::Mutex::default(),
+    });
+    let listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(Broken), Arc::clone(&witness) as Arc<dyn Listener>];
+    let results = Results::new(&plan, status, metrics, hub, Some(Arc::new(listeners)));
+    (results, witness)
+}
+
+fn sample(width: u32) -> gst::Sample {
+    gst::init().unwrap();
+    let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, 48).build().unwrap();
+    let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
+    buffer.get_mut().unwrap().set_pts(gst::ClockTime::ZERO);
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().unwrap()).segment(&segment).build()
+}
+
+/// The two threads of a camera step by step in the order that hurts: frames are counted before the analysing element, and
+/// the supervisor looks before the first of them has arrived at the hub.
+#[test]
+fn up_is_told_when_everything_that_it_promises_can_be_read() {
+    for privacy in [Privacy::Off, Privacy::Blur, Privacy::Statistics] {
+        let (mut results, witness) = rig(privacy);
+        let snapshot = privacy != Privacy::Statistics;
+        let now = Some(SystemTime::now());
+        for connection in 1..3u32 {
+            let width = 32 * connection;
+            results.begin();
+            let inlet = witness.hub.open();
+            assert!(!results.rise(5, now), "{privacy:?}: nothing has arrived yet");
+            assert_ne!(witness.status.state(), CameraState::Up);
+            results.hub.analyzed(Duration::ZERO, &maskwatch_vision::privacy::Suspects::NONE);
+            inlet.publish(sample(width));
+            witness.hub.tick();
+            assert!(!results.rise(1, now), "one frame proves nothing");
+            assert!(results.rise(5, now) && !results.rise(6, now), "once");
+            let up = format!(
+                "up: up picture Some({width}) snapshot {snapshot} connects {connection} last_frame true camera_up 1 \
+                 connects_total {connection}"
+            );
+            assert_eq!(witness.take(), [up], "{privacy:?}");
+            results.fall(&Failure::new(crate::metrics::DisconnectReason::Eos, "the stream ended"));
+            let down = format!(
+                "down: down picture Some({width}) snapshot false connects {connection} last_frame true camera_up 0 \
+                 connects_total {connection}"
+            );
+            assert_eq!(witness.take(), [down], "{privacy:?}");
+        }
+    }
+}
+
+#[test]
+fn nobody_is_visible_at_a_camera_that_is_down() {
+    let (mut results, witness) = rig(Privacy::Off);
+    witness.hub.open().publish(sample(32));
+    assert!(results.rise(2, None));
+    let frame = || {
+        let rect = maskwatch_vision::geometry::Rect::FULL;
+        let face =
+            maskwatch_vision::face::FaceView { track: 1, rect, score: 0.9, state: MaskState::Mask, confidence: 0.9 };
+        Report::Frame(FrameReport {
+            camera: "gate".into(),
+            running_time: None,
+            pts: None,
+            width: 32,
+            height: 48,
+            latency: Duration::ZERO,
+            luma: None,
+            faces: vec![face],
+            raw: Vec::new(),
+            hide: None,
+            quality: Vec::new(),
+        })
+    };
+    let visible = |count: u32| {
+        let series = format!("maskwatch_people_visible{{camera=\"gate\",state=\"mask\"}} {count}");
+        witness.all.render().unwrap().contains(&series)
+    };
+    results.take(frame());
+    assert!(visible(1));
+    results.fall(&Failure::new(crate::metrics::DisconnectReason::Eos, "the stream ended"));
+    // Results that were on their way are read from the bus as the pipeline ends.
+    results.take(frame());
+    assert!(visible(0));
+}

@@ -3,7 +3,8 @@
 //!
 //! `G_DEBUG=fatal_warnings` would do the same without an exception for what is known.
 
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once};
 
 use gst::glib;
 
@@ -20,6 +21,21 @@ fn is_known(text: &str) -> bool {
     KNOWN.iter().any(|known| text.contains(known))
 }
 
+/// They are kept instead of ending the process.
+static KEEPING: AtomicBool = AtomicBool::new(false);
+static KEPT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// From now on complaints in this process are kept: for a test of many cases, all of which are to run.
+pub fn are_kept() {
+    KEEPING.store(true, Ordering::Release);
+    are_fatal();
+}
+
+/// Takes what was kept.
+pub fn kept() -> Vec<String> {
+    std::mem::take(&mut KEPT.lock().unwrap())
+}
+
 /// From now on a complaint in this process ends it.
 pub fn are_fatal() {
     static ONCE: Once = Once::new();
@@ -28,6 +44,10 @@ pub fn are_fatal() {
             let bad = matches!(level, glib::LogLevel::Error | glib::LogLevel::Critical | glib::LogLevel::Warning);
             if bad && !is_known(text) {
                 eprintln!("{}: {text}", domain.unwrap_or("GLib"));
+                if KEEPING.load(Ordering::Acquire) {
+                    KEPT.lock().unwrap().push(text.to_owned());
+                    return;
+                }
                 std::process::abort();
             }
             glib::log_default_handler(domain, level, Some(text));

@@ -21,8 +21,11 @@ use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::{Hub, Inlet};
 use crate::metrics::CameraMetrics;
 
-/// Decoded frames that may wait for `maskinfer`: a decoder gives those of a group with B-frames in one burst.
-const QUEUE: u32 = 6;
+/// Decoded frames that may wait for `maskinfer`: a decoder gives those of a group with B-frames in one burst,
+/// and so does a network after a pause of half a second.
+const QUEUE: u32 = 12;
+/// Bytes of them: four pictures of 4K.
+const QUEUE_BYTES: u32 = 48 << 20;
 
 /// A pipeline that is built and not yet started.
 pub(super) struct Source {
@@ -53,7 +56,7 @@ pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) 
     let head = head::build(&pipeline, plan, outlets)?;
     let queue = gst::ElementFactory::make("queue")
         .property("max-size-buffers", QUEUE)
-        .property("max-size-bytes", 0u32)
+        .property("max-size-bytes", QUEUE_BYTES)
         .property("max-size-time", 0u64)
         .build()?;
     if !endless {

@@ -79,7 +79,7 @@ impl Rig {
     /// Waits until it is down; gives the reason and the message.
     #[track_caller]
     pub fn wait_down(&self) -> (DisconnectReason, String) {
-        wait_until("the camera is down", Duration::from_secs(30), || self.camera.status().state() == CameraState::Down);
+        wait_until("the camera is down", Duration::from_secs(30), || self.camera.status().state().is_down());
         let failure = self.camera.status().view().failure.unwrap();
         (failure.reason, failure.to_string())
     }

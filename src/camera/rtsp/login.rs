@@ -1,5 +1,6 @@
 //! Answers to a camera's demand for a password: one per challenge, never twice the same that was refused.
 
+use http_auth::digest::Algorithm;
 use http_auth::{PasswordClient, PasswordParams};
 
 use super::wire::Headers;
@@ -47,21 +48,29 @@ pub(super) struct Login {
     credentials: Option<Credentials>,
     client: Option<PasswordClient>,
     scheme: Scheme,
+    /// As the camera wrote it, where it is not the usual one.
+    algorithm: Option<String>,
     /// Challenges in a row for one request.
     challenges: u32,
 }
 
 impl Login {
     pub(super) fn new(credentials: Option<Credentials>) -> Self {
-        Self { credentials, client: None, scheme: Scheme::None, challenges: 0 }
+        Self { credentials, client: None, scheme: Scheme::None, algorithm: None, challenges: 0 }
     }
 
     /// The header for a request, where the camera has asked for one.
     pub(super) fn authorization(&mut self, method: &str, uri: &str) -> Option<String> {
         let credentials = self.credentials.as_ref()?;
         let password = credentials.password.expose();
-        let params = PasswordParams { username: &credentials.username, password, uri, method, body: Some(&[]) };
-        self.client.as_mut()?.respond(&params).ok()
+        // Without a body the request alone is vouched for, which every camera can check.
+        let params = PasswordParams { username: &credentials.username, password, uri, method, body: None };
+        let mut header = self.client.as_mut()?.respond(&params).ok()?;
+        // Without `qop` the crate keeps to the oldest form, which knew no choice of an algorithm.
+        if let Some(algorithm) = self.algorithm.as_ref().filter(|_| !header.contains("algorithm=")) {
+            header += &format!(", algorithm={algorithm}");
+        }
+        Some(header)
     }
 
     /// The request was answered with another status than 401.
@@ -87,6 +96,10 @@ impl Login {
         }
         self.challenges += 1;
         self.scheme = if matches!(client, PasswordClient::Basic(_)) { Scheme::Basic } else { Scheme::Digest };
+        self.algorithm = match &client {
+            PasswordClient::Digest(digest) if digest.algorithm() == Algorithm::Sha256 => Some("SHA-256".to_owned()),
+            _ => None,
+        };
         self.client = Some(client);
         Ok(())
     }
@@ -179,6 +192,13 @@ mod tests {
             assert!(login.authorization("DESCRIBE", "rtsp://cam/1").is_some(), "{challenges:?}");
         }
         let mut login = login();
+        login.challenged(&headers(&[r#"Digest realm="x", nonce="abc", algorithm="SHA-256""#])).unwrap();
+        let answer = login.authorization("DESCRIBE", "rtsp://cam/1").unwrap();
+        assert!(answer.ends_with("algorithm=SHA-256"), "{answer}");
+        let mut login = self::login();
+        login.challenged(&headers(&[r#"Digest realm="x", nonce="abc", qop="auth,auth-int""#])).unwrap();
+        assert!(login.authorization("DESCRIBE", "/").unwrap().contains("qop=auth,"));
+        let mut login = self::login();
         login.challenged(&headers(&[r#"Basic realm="""#])).unwrap();
         assert_eq!(login.authorization("DESCRIBE", "/").as_deref(), Some("Basic b3BzOnMzY3JldA=="));
     }

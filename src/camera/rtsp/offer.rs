@@ -33,6 +33,9 @@ pub(super) enum Unfit {
     /// No video in it.
     #[error("it offers no video{}", if .0.is_empty() { String::new() } else { format!(", only {}", .0.join(" and ")) })]
     NoVideo(Vec<String>),
+    /// A coding for which there is no depacketiser.
+    #[error("it sends {0}, which is not decoded here")]
+    Coding(String),
 }
 
 impl Offer {
@@ -51,6 +54,10 @@ impl Offer {
         }
         let Some((media, (payload, caps))) = taken else { return Err(Unfit::NoVideo(besides)) };
         let structure = caps.structure(0);
+        if !depacketised(&caps) {
+            let coding = structure.and_then(|structure| structure.get::<String>("encoding-name").ok());
+            return Err(Unfit::Coding(coding.unwrap_or_default()));
+        }
         let clock_rate = structure.and_then(|structure| structure.get::<i32>("clock-rate").ok()).unwrap_or(90_000);
         let rate = media.attribute_val("framerate").and_then(|rate| rate.trim().parse::<f64>().ok());
         Ok(Self {
@@ -86,6 +93,12 @@ fn video(media: &SDPMediaRef) -> Option<(u8, gst::Caps)> {
         }
         Some((payload, caps))
     })
+}
+
+/// Whether GStreamer has an element that takes such packets apart.
+fn depacketised(caps: &gst::Caps) -> bool {
+    let known = gst::ElementFactory::factories_with_type(gst::ElementFactoryType::DEPAYLOADER, gst::Rank::MARGINAL);
+    known.iter().any(|factory| factory.can_sink_any_caps(caps))
 }
 
 /// What addresses in the description are relative to. A camera behind a translated address names one that only it
@@ -194,5 +207,10 @@ mod tests {
             "it offers no video, only audio and text and application"
         );
         assert_eq!(read("rtsp://cam/", "", "hello").unwrap_err(), Unfit::NoVideo(Vec::new()));
+        let odd = SDP.replace("H264/90000", "X-ACME/90000");
+        assert_eq!(
+            read("rtsp://cam/", "", &odd).unwrap_err().to_string(),
+            "it sends X-ACME, which is not decoded here"
+        );
     }
 }

@@ -138,8 +138,12 @@ impl Session {
             played = play => played,
             () = feed.stop().wait_async() => return Ending::Stopped,
         };
-        if let Err(trouble) = played {
-            return trouble.into();
+        match played {
+            // Some tell the timeout only now.
+            Ok(answer) => {
+                self.timeout = connection::session(&answer.headers).and_then(|(_, timeout)| timeout).or(self.timeout)
+            }
+            Err(trouble) => return trouble.into(),
         }
         feed.caps(&self.offer.caps);
         feed.agreed();

@@ -130,16 +130,16 @@ fn refused(method: &str, answer: &Answer) -> Failure {
     match answer.status {
         403 => Failure::hinted(
             DisconnectReason::Auth,
-            "the camera refuses access to this stream",
+            format!("the camera refuses access to this stream ({said})"),
             "may this user see it? is RTSP allowed in the camera's settings?",
         ),
-        404 | 410 => Failure::new(DisconnectReason::NotFound, "the camera has no such stream"),
+        404 | 410 => Failure::new(DisconnectReason::NotFound, format!("the camera has no such stream ({said})")),
         453 | 503 => Failure::hinted(
             DisconnectReason::Refused,
             format!("the camera takes no further viewer ({said})"),
             "close other viewers, or allow more in its settings",
         ),
-        454 => Failure::new(DisconnectReason::Eos, "the camera has forgotten the session"),
+        454 => Failure::new(DisconnectReason::Eos, format!("the camera has forgotten the session ({said})")),
         500.. => Failure::hinted(
             DisconnectReason::Error,
             format!("the camera fails at {method} ({said})"),

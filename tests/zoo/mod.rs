@@ -1,5 +1,5 @@
-//! The zoo: cameras as they are out there, each quirk a switch, and tables of cases that say how the program has to fare
-//! with them.
+//! The zoo: cameras as they are out there, each quirk a switch, and tables of cases that say how the program has to
+//! fare with them.
 //!
 //! [`rtsp::Camera`] and [`http::Camera`] are fakes of threads and sockets only; [`table`] runs the program's camera
 //! against them, many at once, and tells what was seen of each row. Run one row, or those whose names hold a text, by

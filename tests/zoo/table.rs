@@ -39,6 +39,7 @@ pub struct Row {
     plan: fn(CameraPlan) -> CameraPlan,
     expect: Expect,
     size: Option<(u32, u32)>,
+    least: u64,
     watched: Duration,
     also: fn(&Journal) -> Result<(), String>,
 }
@@ -81,6 +82,7 @@ impl Row {
             plan: |plan| plan,
             expect,
             size: None,
+            least: 0,
             watched: WATCHED,
             also: |_| Ok(()),
         }
@@ -123,6 +125,11 @@ impl Row {
     pub fn refused_after(self, logins: u64) -> Self {
         let expect = Expect::Fails { reason: Some(DisconnectReason::Auth), says: "password", logins: Some(logins) };
         Self { expect, watched: Duration::from_secs(15), ..self }
+    }
+
+    /// So many pictures, whole or not.
+    pub fn gives(self, least: u64) -> Self {
+        Self { least, ..self }
     }
 
     /// The size of the last picture.
@@ -207,7 +214,7 @@ impl Row {
         let text = failure.map(ToString::to_string).unwrap_or_default().to_lowercase();
         match self.expect {
             Expect::Plays { share, falls } => {
-                let least = ((seen.whole as f64 * share) as u64).saturating_sub(self.subject.held());
+                let least = ((seen.whole as f64 * share) as u64).saturating_sub(self.subject.held()).max(self.least);
                 check(seen.view.disconnects <= falls, "it falls")?;
                 check(seen.view.connects > 0, "it is never up")?;
                 check(seen.came >= least, &format!("at least {least} pictures were due"))?;

@@ -25,8 +25,6 @@ const REDIRECTS: u32 = 5;
 const REPORT: Duration = Duration::from_secs(5);
 /// UDP without a packet for so long after PLAY: nothing comes through.
 const UDP_SILENCE: Duration = Duration::from_secs(2);
-/// Packets that may overtake the first one. A camera that tells a number further off tells nonsense.
-const OVERTAKEN: u16 = 32;
 /// How long a camera has to answer the good-bye.
 const GOODBYE: Duration = Duration::from_millis(300);
 
@@ -69,8 +67,6 @@ pub(super) struct Session {
     pub(super) server: Option<String>,
     /// From the question for the stream to the answer.
     pub(super) thought: Duration,
-    /// Number of the first packet, as the camera tells it.
-    first: Option<u16>,
 }
 
 impl Session {
@@ -116,7 +112,7 @@ impl Session {
         };
         let way = transport::agreed(set_up.headers.get("transport"), udp);
         let (name, timeout) = connection::session(&set_up.headers).unwrap_or_default();
-        let session = Self { connection, offer, way, sockets, name, timeout, public, server, thought, first: None };
+        let session = Self { connection, offer, way, sockets, name, timeout, public, server, thought };
         Ok(Step::Agreed(Box::new(session)))
     }
 
@@ -145,11 +141,11 @@ impl Session {
         match played {
             // Some tell the timeout only now.
             Ok(answer) => {
-                self.first = answer.headers.get("rtp-info").and_then(transport::first_number);
-                self.timeout = connection::session(&answer.headers).and_then(|(_, timeout)| timeout).or(self.timeout);
+                self.timeout = connection::session(&answer.headers).and_then(|(_, timeout)| timeout).or(self.timeout)
             }
             Err(trouble) => return trouble.into(),
         }
+        feed.caps(&self.offer.caps);
         feed.agreed();
         let origin = Instant::now();
         let keep = KeepAlive::new(
@@ -160,7 +156,7 @@ impl Session {
         );
         let ordered = matches!(self.way, Way::Interleaved { .. });
         let packets = Packets::new(self.offer.payload, self.offer.clock_rate, ordered);
-        let mut stream = Stream { session: self, feed, backlog, packets, keep, origin, url, begun: false };
+        let mut stream = Stream { session: self, feed, backlog, packets, keep, origin, url };
         let ending = stream.run().await;
         tracing::debug!(seen = ?stream.packets.seen(), skipped = stream.session.connection.skipped(), "the stream ended");
         remembered(memory).habits = stream.keep.ended(origin.elapsed());
@@ -202,8 +198,6 @@ struct Stream<'a> {
     keep: KeepAlive,
     origin: Instant,
     url: String,
-    /// The jitter buffer knows what comes.
-    begun: bool,
 }
 
 impl Stream<'_> {
@@ -286,25 +280,10 @@ impl Stream<'_> {
 
     fn packet(&mut self, mut data: Vec<u8>) -> Result<(), Ending> {
         if let Some(number) = self.packets.take(&mut data, self.origin.elapsed().as_secs_f64()) {
-            if !self.begun {
-                self.begin(number);
-            }
             self.backlog.came(number);
             self.feed.push(gst::Buffer::from_mut_slice(data)).map_err(|Stopped| Ending::Stopped)?;
         }
         Ok(())
-    }
-
-    /// The first packet that comes by UDP need not be the first of the stream.
-    fn begin(&mut self, number: u16) {
-        self.begun = true;
-        let mut caps = self.session.offer.caps.clone();
-        let udp = matches!(self.session.way, Way::Udp { .. });
-        let earlier = self.session.first.filter(|first| udp && number.wrapping_sub(*first) <= OVERTAKEN);
-        if let Some(first) = earlier {
-            caps.make_mut().set("seqnum-base", u32::from(first));
-        }
-        self.feed.caps(&caps);
     }
 
     async fn report(&mut self) {

@@ -40,12 +40,6 @@ pub(super) fn agreed(answer: Option<&str>, udp: bool) -> Way {
     Way::Udp { rtp, rtcp }
 }
 
-/// The number of the first packet, out of the header `RTP-Info`.
-pub(super) fn first_number(info: &str) -> Option<u16> {
-    let first = info.split(',').next()?;
-    first.split(';').find_map(|field| field.trim().strip_prefix("seq=")?.parse().ok())
-}
-
 /// `4-5`, or `4` alone for `4-5`.
 fn pair(text: &str) -> Option<(u16, u16)> {
     let mut numbers = text.splitn(2, '-').map(|number| number.trim().parse::<u16>().ok());
@@ -70,13 +64,6 @@ mod tests {
         assert_eq!(udp("RTP/AVP;unicast;client_port=9-10;server_port=6970-6971"), Way::Udp { rtp: 6970, rtcp: 6971 });
         assert_eq!(udp("RTP/AVP/UDP;unicast;client_port=9-10"), Way::Udp { rtp: 0, rtcp: 0 });
         assert_eq!(udp("RTP/AVP/TCP;unicast;interleaved=0-1"), Way::Interleaved { rtp: 0, rtcp: 1 });
-    }
-
-    #[test]
-    fn the_first_number_is_read() {
-        assert_eq!(first_number("url=rtsp://cam/a;seq=65000;rtptime=7"), Some(65_000));
-        assert_eq!(first_number("url=rtsp://cam/a; seq=9,url=rtsp://cam/b;seq=4"), Some(9));
-        assert_eq!((first_number("url=rtsp://cam/a"), first_number("seq=70000")), (None, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! the coded to the decoded picture: so each decoded picture is known to be of that coded one, in whatever order they
 //! come out.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -23,21 +23,16 @@ static NUMBERED: LazyLock<gst::Caps> = LazyLock::new(|| gst::Caps::new_empty_sim
 /// How a gap in the data of a source is known for a loss.
 #[derive(Clone)]
 pub(super) enum Losses {
-    /// This jitter buffer counts the packets that never came.
-    Counted(gst::Element),
+    /// Set by who sees the packets pass, on the decoder's thread, before what follows on the missing ones.
+    Seen(Arc<AtomicBool>),
     /// Nothing gets lost on the way: a mark of discontinuity is a new beginning.
     None,
 }
 
 impl Losses {
-    /// Packets lost so far.
-    fn total(&self) -> u64 {
-        match self {
-            Self::Counted(jitter) => {
-                jitter.property::<gst::Structure>("stats").get::<u64>("num-lost").unwrap_or_default()
-            }
-            Self::None => 0,
-        }
+    /// Whether packets are missing before the data that is marked now.
+    fn take(&self) -> bool {
+        matches!(self, Self::Seen(seen) if seen.swap(false, Ordering::Relaxed))
     }
 }
 
@@ -111,18 +106,13 @@ pub(super) fn watch(decoder: &gst::Element, losses: Losses, outlets: &Outlets) {
 /// Numbers what comes to a decoder, and keeps from it what it could only make broken pictures of.
 fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
     let (gate, start) = (Mutex::new(KeyframeGate::new()), Instant::now());
-    let known_lost = AtomicU64::new(0);
     let (watch, tally) = (Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         watch.data();
         let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
         let flags = buffer.flags();
-        let gap = flags.contains(gst::BufferFlags::DISCONT) || flags.contains(gst::BufferFlags::CORRUPTED);
-        let lost = gap && {
-            let total = losses.total();
-            tally.packets_lost(total);
-            known_lost.swap(total, Ordering::Relaxed) < total
-        };
+        let marked = flags.contains(gst::BufferFlags::DISCONT) || flags.contains(gst::BufferFlags::CORRUPTED);
+        let lost = marked && losses.take();
         let picture = Picture { lost, keyframe: !flags.contains(gst::BufferFlags::DELTA_UNIT), late: watch.late() };
         let verdict = gate.lock().unwrap_or_else(PoisonError::into_inner).admits(picture, start.elapsed());
         match verdict {

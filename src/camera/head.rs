@@ -1,6 +1,7 @@
 //! The head of a camera's pipeline: what its URL asks for, up to the decoder.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use gst::glib;
@@ -10,7 +11,6 @@ use super::decoding::Losses;
 use super::intake::{Feed, Intake};
 use super::rtsp::{self, Backlog};
 use super::source::Outlets;
-use super::watch::Watch;
 use crate::config::plan::CameraPlan;
 
 /// Seconds that an HTTP server may be silent.
@@ -37,11 +37,10 @@ pub(super) fn build(pipeline: &gst::Pipeline, plan: &CameraPlan, outlets: &Outle
 /// `appsrc ! rtpjitterbuffer ! decodebin`, fed by [`rtsp`].
 fn rtp(pipeline: &gst::Pipeline, plan: &CameraPlan, outlets: &Outlets) -> Result<Head, glib::BoolError> {
     let entrance = entrance();
-    // It waits so long for a packet that is missing, and drops none that is there, however late.
+    // Packets come in their order: it makes times of theirs, and neither waits for any nor drops one that is late.
     let jitter = gst::ElementFactory::make("rtpjitterbuffer")
-        .property("latency", u32::try_from(plan.latency.as_millis()).unwrap_or(u32::MAX))
+        .property("latency", 0u32)
         .property("drop-on-latency", false)
-        .property("do-lost", true)
         .build()?;
     let decoder = decoder("decodebin")?;
     pipeline.add_many([entrance.upcast_ref(), &jitter, &decoder])?;
@@ -49,25 +48,33 @@ fn rtp(pipeline: &gst::Pipeline, plan: &CameraPlan, outlets: &Outlets) -> Result
     let feed = Feed::new(entrance, outlets.watch.clone());
     let backlog = Arc::new(rtsp::Backlog::new());
     let intake = rtsp::intake(plan, &outlets.memory, &backlog);
-    time_the_wait(&jitter, backlog, plan.latency, Arc::clone(&outlets.watch));
-    Ok(Head { decoder, intake: Some((intake, feed)), losses: Losses::Counted(jitter) })
+    let losses = follow(&jitter, backlog, plan.latency, outlets);
+    Ok(Head { decoder, intake: Some((intake, feed)), losses })
 }
 
-/// Notes how long each packet has waited for the decoder, beyond what the jitter buffer may hold it back.
-fn time_the_wait(jitter: &gst::Element, backlog: Arc<Backlog>, latency: Duration, watch: Arc<Watch>) {
-    let Some(pad) = jitter.static_pad("src") else { return };
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
-        let first = match &info.data {
-            Some(gst::PadProbeData::Buffer(buffer)) => Some(buffer.as_ref()),
-            Some(gst::PadProbeData::BufferList(list)) => list.get(0),
-            _ => None,
-        };
-        let mut number = [0; 2];
-        if first.is_some_and(|buffer| buffer.copy_to_slice(2, &mut number).is_ok()) {
-            watch.waited(backlog.waited(u16::from_be_bytes(number)).saturating_sub(latency));
-        }
-        gst::PadProbeReturn::Ok
-    });
+/// Follows the packets on their way to the decoder, on its thread: how long each has waited for it, beyond what reordering
+/// may take, and which are missing.
+fn follow(jitter: &gst::Element, backlog: Arc<Backlog>, latency: Duration, outlets: &Outlets) -> Losses {
+    let seen = Arc::new(AtomicBool::new(false));
+    let (lost, watch, tally) = (Arc::clone(&seen), Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
+    let before = AtomicU32::new(u32::MAX);
+    if let Some(pad) = jitter.static_pad("src") {
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let mut number = [0; 2];
+            if info.buffer().is_some_and(|buffer| buffer.copy_to_slice(2, &mut number).is_ok()) {
+                let number = u16::from_be_bytes(number);
+                watch.waited(backlog.waited(number).saturating_sub(latency));
+                let last = before.swap(u32::from(number), Ordering::Relaxed);
+                let missing = u16::try_from(last).map_or(0, |last| number.wrapping_sub(last).wrapping_sub(1));
+                if missing > 0 {
+                    lost.store(true, Ordering::Relaxed);
+                    tally.packets_lost(u64::from(missing));
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+    Losses::Seen(seen)
 }
 
 /// GStreamer fetches by itself.

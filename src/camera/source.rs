@@ -22,8 +22,8 @@ use crate::frames::{Hub, Inlet};
 use crate::metrics::CameraMetrics;
 
 /// Decoded frames that may wait for `maskinfer`: a decoder gives those of a group with B-frames in one burst,
-/// and so does a network after a pause of half a second.
-const QUEUE: u32 = 12;
+/// and so does a network after a pause of half a second. They are taken up as fast as they can be worked on.
+const QUEUE: u32 = 24;
 /// Bytes of them: four pictures of 4K.
 const QUEUE_BYTES: u32 = 48 << 20;
 

@@ -5,10 +5,10 @@
 //! of a stream with B-frames where it may drop late packets, and cannot be told what it should learn from a camera. Why not
 //! the crate `retina`, made for cameras too: no TLS, no reordering of UDP, and it refuses what it finds malformed (a SETUP
 //! answered without channels, for example). So the exchange is ours, on parsers and crates that are well kept: `http-auth`
-//! for logins, GStreamer's SDP for descriptions, `rtp-types` and `rtcp-types` for packets, its jitter buffer and
+//! for logins, GStreamer's SDP for descriptions, `rtp-types` and `rtcp-types` for packets, its jitter buffer (for times) and
 //! depacketisers for all that follows.
 //!
-//! * [`wire`], [`login`], [`offer`], [`transport`], [`keepalive`], [`packets`]: pure, what is said and what it means.
+//! * [`wire`], [`login`], [`offer`], [`transport`], [`keepalive`], [`packets`], [`reorder`]: pure, what is said and what it means.
 //! * [`connection`], [`udp`], [`session`]: sockets and time, on one thread per camera.
 
 mod backlog;
@@ -17,6 +17,7 @@ mod keepalive;
 mod login;
 mod offer;
 mod packets;
+mod reorder;
 mod session;
 mod told;
 mod transport;

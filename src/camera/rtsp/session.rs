@@ -12,6 +12,7 @@ use super::keepalive::{KeepAlive, USUAL_TIMEOUT};
 use super::login::Scheme;
 use super::offer::{Offer, Unfit};
 use super::packets::Packets;
+use super::reorder::Reorder;
 use super::transport::{self, Way};
 use super::udp::Sockets;
 use super::wire::{Answer, Item};
@@ -131,7 +132,7 @@ impl Session {
     }
 
     /// Plays until the end, into `feed`.
-    pub(super) async fn play(mut self, feed: &Feed, memory: &Memory, backlog: &Backlog) -> Ending {
+    pub(super) async fn play(mut self, feed: &Feed, memory: &Memory, backlog: &Backlog, latency: Duration) -> Ending {
         let url = self.offer.session.to_string();
         let play = self.ask_to_play(&url);
         let played = tokio::select! {
@@ -156,9 +157,11 @@ impl Session {
         );
         let ordered = matches!(self.way, Way::Interleaved { .. });
         let packets = Packets::new(self.offer.payload, self.offer.clock_rate, ordered);
-        let mut stream = Stream { session: self, feed, backlog, packets, keep, origin, url };
+        let reorder = (!ordered).then(|| Reorder::new(latency));
+        let mut stream = Stream { session: self, feed, backlog, packets, keep, origin, url, reorder };
         let ending = stream.run().await;
-        tracing::debug!(seen = ?stream.packets.seen(), skipped = stream.session.connection.skipped(), "the stream ended");
+        let late = stream.reorder.as_ref().map_or(0, Reorder::late);
+        tracing::debug!(seen = ?stream.packets.seen(), late, skipped = stream.session.connection.skipped(), "the stream ended");
         remembered(memory).habits = stream.keep.ended(origin.elapsed());
         ending
     }
@@ -198,6 +201,8 @@ struct Stream<'a> {
     keep: KeepAlive,
     origin: Instant,
     url: String,
+    /// By UDP.
+    reorder: Option<Reorder>,
 }
 
 impl Stream<'_> {
@@ -217,9 +222,10 @@ impl Stream<'_> {
             if let Err(ending) = self.sign_of_life().await {
                 return ending;
             }
-            let wake = (self.origin + self.keep.wake()).min(report_at);
+            let wake = Instant::min(self.origin + self.keep.wake(), report_at);
             let silent = self.udp_deadline();
-            let wake = silent.map_or(wake, |silent| wake.min(silent));
+            let held = self.reorder.as_ref().and_then(Reorder::wake).map(|wake| self.origin + wake);
+            let wake = [silent, held].into_iter().flatten().fold(wake, Instant::min);
             let Session { connection, sockets, .. } = &mut self.session;
             let heard = tokio::select! {
                 biased;
@@ -228,7 +234,8 @@ impl Stream<'_> {
                 data = receive(sockets) => Heard::Datagram(data),
                 () = sleep_until(Moment::from_std(wake)) => Heard::Nothing,
             };
-            match self.take(heard).await {
+            let taken = self.take(heard).await;
+            match taken.and_then(|()| self.let_go()) {
                 Ok(()) => {}
                 Err(Ending::Stopped) => return self.goodbye().await,
                 Err(ending) => return ending,
@@ -256,10 +263,14 @@ impl Stream<'_> {
             }
             Heard::Item(Err(trouble)) => return Err(trouble.into()),
             Heard::Datagram(Ok(data)) => {
+                self.packet(data)?;
+                // All that has arrived, before anything is given up for lost.
+                while let Some(data) = self.session.sockets.as_mut().and_then(Sockets::try_packet) {
+                    self.packet(data)?;
+                }
                 while let Some(report) = self.session.sockets.as_ref().and_then(Sockets::try_control) {
                     self.packets.control(&report, self.origin.elapsed().as_secs_f64());
                 }
-                self.packet(data)?;
             }
             Heard::Datagram(Err(error)) => return Err(Ending::Local(error)),
             Heard::Nothing => {}
@@ -279,9 +290,26 @@ impl Stream<'_> {
     }
 
     fn packet(&mut self, mut data: Vec<u8>) -> Result<(), Ending> {
-        if let Some(number) = self.packets.take(&mut data, self.origin.elapsed().as_secs_f64()) {
-            self.backlog.came(number);
-            self.feed.push(gst::Buffer::from_mut_slice(data)).map_err(|Stopped| Ending::Stopped)?;
+        let Some(number) = self.packets.take(&mut data, self.origin.elapsed().as_secs_f64()) else { return Ok(()) };
+        self.backlog.came(number);
+        match &mut self.reorder {
+            Some(reorder) => {
+                reorder.push(number, data, self.origin.elapsed());
+                Ok(())
+            }
+            None => self.hand_on(data),
+        }
+    }
+
+    fn hand_on(&self, data: Vec<u8>) -> Result<(), Ending> {
+        self.feed.push(gst::Buffer::from_mut_slice(data)).map_err(|Stopped| Ending::Stopped)
+    }
+
+    /// Hands on what came by UDP and is in its order.
+    fn let_go(&mut self) -> Result<(), Ending> {
+        let now = self.origin.elapsed();
+        while let Some(data) = self.reorder.as_mut().and_then(|reorder| reorder.pop(now)) {
+            self.hand_on(data)?;
         }
         Ok(())
     }
@@ -341,7 +369,7 @@ pub(super) async fn run(plan: &CameraPlan, feed: &Feed, memory: &Memory, backlog
         () = feed.stop().wait_async() => return Ending::Stopped,
     };
     match agreed {
-        Ok(session) => session.play(feed, memory, backlog).await,
+        Ok(session) => session.play(feed, memory, backlog, plan.latency).await,
         Err(ending) => ending,
     }
 }

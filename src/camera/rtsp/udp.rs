@@ -7,6 +7,8 @@ use tokio::net::UdpSocket;
 
 /// Attempts to find an even port whose neighbour is free, too.
 const ATTEMPTS: u32 = 50;
+/// Bytes that the system holds for us: a keyframe of a large camera comes at once, while we may be busy.
+const RECEIVE_BUFFER: usize = 4 << 20;
 /// Longest datagram.
 const LONGEST: usize = 65_536;
 
@@ -38,6 +40,8 @@ impl Sockets {
             match UdpSocket::bind((any, other)).await {
                 Ok(second) => {
                     let (rtp, rtcp) = if port == even { (first, second) } else { (second, first) };
+                    // The system may grant less.
+                    socket2::SockRef::from(&rtp).set_recv_buffer_size(RECEIVE_BUFFER).ok();
                     return Ok(Self { rtp, rtcp, camera, buffer: vec![0; LONGEST] });
                 }
                 Err(error) => last = error,
@@ -80,6 +84,12 @@ impl Sockets {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// A packet of the stream that has arrived already.
+    pub(super) fn try_packet(&mut self) -> Option<Vec<u8>> {
+        let (length, from) = self.rtp.try_recv_from(&mut self.buffer).ok()?;
+        same(from.ip(), self.camera).then(|| self.buffer[..length].to_vec())
     }
 
     /// The next report of the camera.

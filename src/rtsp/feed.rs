@@ -57,8 +57,13 @@ struct State {
     slating: bool,
     /// The camera's caps and what is made of them.
     caps: Option<(gst::Caps, gst::Caps)>,
-    caption: Option<Arc<str>>,
     easel: Easel,
+}
+
+/// What the overlay has been told.
+struct Told {
+    enabled: bool,
+    caption: Option<Arc<str>>,
 }
 
 /// One camera's way into one pipeline.
@@ -68,6 +73,8 @@ pub(super) struct Feed {
     overlay: Option<gst::Element>,
     rate: gst::Fraction,
     state: Mutex<State>,
+    /// Taken before `state` where both are.
+    told: Mutex<Told>,
 }
 
 /// A feed at work. Dropping it ends the subscription.
@@ -88,8 +95,9 @@ impl Feed {
         ticker: &Ticker,
     ) -> Result<Running, glib::BoolError> {
         let easel = Easel::new(size.0, size.1)?;
-        let state = Mutex::new(State { begun: false, live: None, slating: false, caps: None, caption: None, easel });
-        let feed = Arc::new(Self { camera: camera.clone(), source, overlay, rate, state });
+        let state = Mutex::new(State { begun: false, live: None, slating: false, caps: None, easel });
+        let told = Mutex::new(Told { enabled: true, caption: None });
+        let feed = Arc::new(Self { camera: camera.clone(), source, overlay, rate, state, told });
         let hungry = Arc::downgrade(&feed);
         let callbacks = gst_app::AppSrcCallbacks::builder().need_data(move |_, _| {
             if let Some(feed) = hungry.upgrade() {
@@ -118,31 +126,18 @@ impl Feed {
     fn live(&self, shown: &Shown) {
         let sample = shown.sample();
         let (Some(buffer), Some(caps)) = (sample.buffer(), sample.caps_owned()) else { return };
-        let caption = self.camera.hub.caption();
-        let (caps, resumed, new_caption) = {
+        let caps = {
             let mut state = self.lock();
             state.live = Some(Instant::now());
-            let resumed = std::mem::take(&mut state.slating);
-            let changed = !state.caption.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &caption));
-            if changed {
-                state.caption = Some(Arc::clone(&caption));
-            }
+            state.slating = false;
             let known = state.caps.as_ref().filter(|(from, _)| *from == caps).map(|(_, to)| to.clone());
-            let made = known.unwrap_or_else(|| {
+            known.unwrap_or_else(|| {
                 let to = with_rate(&caps, self.rate);
                 state.caps = Some((caps, to.clone()));
                 to
-            });
-            (made, resumed, changed)
+            })
         };
-        if let Some(overlay) = &self.overlay {
-            if new_caption {
-                overlay.set_property("status", &*caption);
-            }
-            if resumed {
-                overlay.set_property("enabled", true);
-            }
-        }
+        self.tell_overlay();
         if self.source.current_level_buffers() >= BACKLOG {
             self.camera.metrics.frame_dropped(FrameDrop::Output);
         }
@@ -162,18 +157,32 @@ impl Feed {
 
     fn slate(&self) {
         let text = message(&self.camera.status.view(), self.camera.hub.privacy());
-        let (drawn, begun) = {
+        let drawn = {
             let mut state = self.lock();
-            let begun = !std::mem::replace(&mut state.slating, true);
+            state.slating = true;
             let buffer = state.easel.draw(self.camera.hub.camera(), &text);
-            (buffer.zip(state.easel.caps()), begun)
+            buffer.zip(state.easel.caps())
         };
-        // The slate says it all: no caption over it.
-        if begun && let Some(overlay) = &self.overlay {
-            overlay.set_property("enabled", false);
-        }
+        self.tell_overlay();
         if let Some((buffer, caps)) = drawn {
             self.push(&buffer, &with_rate(&caps, self.rate));
+        }
+    }
+
+    /// Tells the overlay how things stand, as far as it doesn't know: the caption, and that it has nothing to draw on a
+    /// slate, which says it all. A picture and a slate may come at once, from two threads: the last to get here tells
+    /// what is so then, whoever changed it.
+    fn tell_overlay(&self) {
+        let Some(overlay) = &self.overlay else { return };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (enabled, caption) = (!self.lock().slating, self.camera.hub.caption());
+        if !told.caption.as_ref().is_some_and(|told| Arc::ptr_eq(told, &caption)) {
+            overlay.set_property("status", &*caption);
+            told.caption = Some(caption);
+        }
+        if told.enabled != enabled {
+            overlay.set_property("enabled", enabled);
+            told.enabled = enabled;
         }
     }
 
@@ -218,6 +227,48 @@ fn with_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::plan::CameraPlan;
+    use crate::config::secret::CameraUrl;
+    use crate::metrics::Metrics;
+
+    /// A slate and a picture at once: the slate's thread has noted that it begins, the picture's that it is over, and then the
+    /// slate's tells the overlay.
+    #[test]
+    fn the_overlay_draws_again_whoever_told_it_last() {
+        crate::service::start_media().unwrap();
+        let plan = CameraPlan::new("gate", CameraUrl::parse("rtsp://127.0.0.1/a").unwrap());
+        let metrics = Metrics::new().unwrap().camera("gate");
+        let (hub, status) = (Hub::new(&plan, &metrics), Arc::new(CameraStatus::new()));
+        let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, 64, 48).build().unwrap();
+        let buffer = gst::Buffer::with_size(info.size()).unwrap();
+        hub.open().publish(gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().unwrap()).build());
+        let shown = hub.latest().unwrap();
+        let overlay = gst::ElementFactory::make(super::super::OVERLAY_ELEMENT).build().unwrap();
+        let feed = Feed {
+            camera: Camera { hub, status, metrics, areas: Arc::default() },
+            source: gst_app::AppSrc::builder().build(),
+            overlay: Some(overlay.clone()),
+            rate: gst::Fraction::new(25, 1),
+            state: Mutex::new(State {
+                begun: true,
+                live: None,
+                slating: false,
+                caps: None,
+                easel: Easel::new(64, 48).unwrap(),
+            }),
+            told: Mutex::new(Told { enabled: true, caption: None }),
+        };
+        let enabled = || overlay.property::<bool>("enabled");
+        feed.slate();
+        assert!(!enabled());
+        feed.lock().slating = false;
+        feed.live(&shown);
+        assert!(enabled());
+        feed.slate();
+        feed.camera.hub.set_caption("Mask 80 %");
+        feed.live(&shown);
+        assert_eq!((enabled(), overlay.property::<String>("status").as_str()), (true, "Mask 80 %"));
+    }
 
     #[test]
     fn bars_are_where_the_scaler_puts_them() {

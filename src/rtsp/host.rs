@@ -1,7 +1,7 @@
 //! An RTSP server with a GLib main loop thread of its own. The annotated streams and the simulated cameras sit on it.
 //!
 //! It keeps a book of who watches what: a client counts as a viewer of a mount from its PLAY until it tears down, closes
-//! or times out. Callbacks run on the server's threads and with no lock held.
+//! or times out. Callbacks run on the server's threads, those about one server's viewers one at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
@@ -35,7 +35,7 @@ pub enum HostError {
     Start(String),
 }
 
-/// What happens at the server. All methods may be called from several threads.
+/// What happens at the server. All methods may be called from several threads, and must not ask the server for viewers.
 pub trait Visitors: Send + Sync {
     /// `mount` (without the slash) has so many viewers now.
     fn viewers(&self, mount: &str, count: usize);
@@ -63,6 +63,8 @@ struct Visit {
 /// Who is connected, and to what.
 struct Book {
     visits: Mutex<BTreeMap<usize, Visit>>,
+    /// Held while a count is taken and told: the count that is told last is the latest.
+    telling: Mutex<()>,
     visitors: Arc<dyn Visitors>,
 }
 
@@ -76,35 +78,28 @@ impl Book {
     }
 
     fn play(&self, client: usize, mount: &str) {
-        let count = {
-            let mut visits = self.lock();
-            visits.entry(client).or_default().playing.insert(mount.to_owned());
-            viewers_of(&visits, mount)
-        };
-        self.visitors.viewers(mount, count);
+        self.lock().entry(client).or_default().playing.insert(mount.to_owned());
+        self.tell(mount);
         self.visitors.joined(mount);
     }
 
-    fn leave(&self, client: usize, mount: &str) {
-        let count = {
-            let mut visits = self.lock();
-            if !visits.get_mut(&client).is_some_and(|visit| visit.playing.remove(mount)) {
-                return;
-            }
-            viewers_of(&visits, mount)
-        };
+    /// Tells how many play `mount` now.
+    fn tell(&self, mount: &str) {
+        let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = viewers_of(&self.lock(), mount);
         self.visitors.viewers(mount, count);
     }
 
-    fn close(&self, client: usize) {
-        let counts: Vec<(String, usize)> = {
-            let mut visits = self.lock();
-            let Some(visit) = visits.remove(&client) else { return };
-            visit.playing.into_iter().map(|mount| (mount.clone(), viewers_of(&visits, &mount))).collect()
-        };
-        for (mount, count) in counts {
-            self.visitors.viewers(&mount, count);
+    fn leave(&self, client: usize, mount: &str) {
+        let left = self.lock().get_mut(&client).is_some_and(|visit| visit.playing.remove(mount));
+        if left {
+            self.tell(mount);
         }
+    }
+
+    fn close(&self, client: usize) {
+        let visit = self.lock().remove(&client).unwrap_or_default();
+        visit.playing.iter().for_each(|mount| self.tell(mount));
     }
 
     fn touches(&self, client: usize, mount: &str) -> bool {
@@ -147,7 +142,7 @@ impl Host {
         if let Some((user, password)) = auth {
             server.set_auth(Some(&guard(user, password)));
         }
-        let book = Arc::new(Book { visits: Mutex::default(), visitors });
+        let book = Arc::new(Book { visits: Mutex::default(), telling: Mutex::default(), visitors });
         watch_clients(&server, &book);
 
         let context = glib::MainContext::new();
@@ -289,4 +284,53 @@ fn run(context: glib::MainContext, main_loop: glib::MainLoop) -> std::io::Result
             tracing::error!("the RTSP server's thread could not take its main context");
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Keeps the count told last. While it is told the first one, a second client comes on another thread.
+    #[derive(Default)]
+    struct Gauge {
+        book: Mutex<Weak<Book>>,
+        calls: AtomicUsize,
+        last: AtomicUsize,
+        second: Mutex<Option<JoinHandle<()>>>,
+    }
+
+    impl Visitors for Gauge {
+        fn viewers(&self, _mount: &str, count: usize) {
+            if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
+                let book = self.book.lock().unwrap().upgrade().unwrap();
+                let watched = Arc::clone(&book);
+                *self.second.lock().unwrap() = Some(std::thread::spawn(move || book.play(2, "gate")));
+                // It is in the book now; what it tells must come after this.
+                while viewers_of(&watched.lock(), "gate") < 2 {
+                    std::thread::yield_now();
+                }
+            }
+            self.last.store(count, Ordering::SeqCst);
+        }
+
+        fn joined(&self, _mount: &str) {}
+    }
+
+    #[test]
+    fn the_count_told_last_is_the_latest() {
+        let gauge = Arc::new(Gauge::default());
+        let visitors = Arc::clone(&gauge) as Arc<dyn Visitors>;
+        let book = Arc::new(Book { visits: Mutex::default(), telling: Mutex::default(), visitors });
+        *gauge.book.lock().unwrap() = Arc::downgrade(&book);
+        book.play(1, "gate");
+        gauge.second.lock().unwrap().take().unwrap().join().unwrap();
+        assert_eq!((gauge.last.load(Ordering::SeqCst), gauge.calls.load(Ordering::SeqCst)), (2, 2));
+        book.leave(1, "gate");
+        book.leave(1, "gate");
+        book.close(2);
+        assert_eq!((gauge.last.load(Ordering::SeqCst), gauge.calls.load(Ordering::SeqCst)), (0, 4));
+    }
 }

@@ -1,5 +1,6 @@
 //! Slates: what viewers see of a camera that gives no pictures, and the one thread that makes them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -46,7 +47,10 @@ fn tick(list: &Mutex<Vec<Weak<Feed>>>, woken: &Receiver<()>) {
             list.iter().filter_map(Weak::upgrade).collect()
         };
         for feed in &feeds {
-            feed.tick();
+            // A defect of one stream must not take the slates from all others.
+            if catch_unwind(AssertUnwindSafe(|| feed.tick())).is_err() {
+                tracing::error!("a stream got no slate; the log says why");
+            }
         }
         let idle = feeds.is_empty();
         drop(feeds);

@@ -4,11 +4,12 @@ mod support;
 
 use std::{collections::HashMap, sync::Arc, thread, time::Duration};
 
-use maskwatch_engine::{DropReason, Engine, EngineError, NoObserver, Outcome, OwnedFrame, Phase};
+use maskwatch_engine::{Ask, DropReason, Engine, EngineError, NoObserver, Outcome, OwnedFrame, Phase};
 use maskwatch_vision::{
     batch::BatchReason,
     face::{ClassifiedFace, MaskState},
     geometry::Rect,
+    privacy::Suspects,
 };
 use support::{Manner, Models, Recorder, Results, SIZE, grey};
 
@@ -49,6 +50,14 @@ fn a_picture_is_detected_cut_and_classified() {
     assert!(camera.analyze(grey(26), None).unwrap().is_empty());
     assert_eq!(camera.analyze(grey(26), Some(0.05)).unwrap().len(), 1);
     assert!(camera.analyze(grey(204), Some(0.9)).unwrap().is_empty());
+    // What is no face may be one all the same, and is named where that is asked for.
+    let asked = camera.analyze_asked(grey(26), Ask { face: None, hide: Some(0.05) }).unwrap();
+    assert!(asked.faces.is_empty());
+    assert!(matches!(asked.suspects, Some(Suspects::Within(boxes)) if boxes.len() == 1));
+    let both = camera.analyze_asked(grey(204), Ask { face: None, hide: Some(0.05) }).unwrap();
+    assert_eq!(both.faces[0].state, MaskState::Mask);
+    assert!(matches!(both.suspects, Some(Suspects::Within(boxes)) if boxes.len() == 1));
+    assert_eq!(camera.analyze_asked(grey(204), Ask::default()).unwrap().suspects, None);
 
     let names: Vec<_> = engine.models().iter().map(|model| (model.name.as_str(), model.task.as_str())).collect();
     assert_eq!(names, [("faces", "detection"), ("masks", "classification")]);

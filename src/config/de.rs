@@ -7,6 +7,13 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, V
 
 use super::tree::{Entry, Kind, Node, Scalar};
 
+/// Stands in a message for the value that it is about: what may be repeated of that is known to the tree alone.
+pub(super) const VALUE: &str = "{value}";
+/// What a key is called that nothing knows.
+pub(super) const UNKNOWN_KEY: &str = "unknown key";
+/// Name of the type of secrets: an empty one is none, and says so.
+pub(super) const SECRET: &str = "Secret";
+
 /// What is wrong with a value, with a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DeError {
@@ -41,12 +48,12 @@ impl de::Error for DeError {
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let hint = closest(field, expected)
             .map_or_else(|| format!("known here: {}", expected.join(", ")), |near| format!("did you mean `{near}`?"));
-        Self::new("unknown key", hint)
+        Self::new(UNKNOWN_KEY, hint)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let near = closest(variant, expected).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        Self::new(format!("`{variant}` is not a choice"), format!("{near}one of: {}", expected.join(", ")))
+        Self::new(format!("{VALUE} is not a choice"), format!("{near}one of: {}", expected.join(", ")))
     }
 }
 
@@ -67,13 +74,14 @@ pub(super) struct De<'a>(pub &'a Node);
 impl<'a> De<'a> {
     fn scalar(self, wanted: &str) -> Result<&'a Scalar, DeError> {
         match &self.0.kind {
-            Kind::Scalar(scalar) if !self.0.is_null() => Ok(scalar),
+            Kind::Scalar(scalar) if !self.0.is_blank() => Ok(scalar),
             _ => Err(self.mismatch(wanted)),
         }
     }
 
     fn mismatch(self, wanted: &str) -> DeError {
-        DeError::new(format!("{} where {wanted} is expected", self.0), "")
+        let hint = if self.0.is_blank() { self.0.blank_hint() } else { String::new() };
+        DeError::new(format!("{} where {wanted} is expected", self.0), hint)
     }
 
     fn unsigned(self) -> Result<u64, DeError> {
@@ -108,7 +116,7 @@ impl<'de> de::Deserializer<'de> for De<'de> {
         match &self.0.kind {
             Kind::List(_) => self.deserialize_seq(visitor),
             Kind::Map(_) => self.deserialize_map(visitor),
-            Kind::Scalar(_) if self.0.is_null() => visitor.visit_unit(),
+            Kind::Scalar(_) if self.0.is_blank() => visitor.visit_unit(),
             Kind::Scalar(scalar) => visitor.visit_str(&scalar.text),
         }
     }
@@ -118,10 +126,16 @@ impl<'de> de::Deserializer<'de> for De<'de> {
     by!(float: deserialize_f32 => visit_f64, deserialize_f64 => visit_f64,);
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        match self.scalar("true or false")?.text.as_str() {
-            "true" => visitor.visit_bool(true),
-            "false" => visitor.visit_bool(false),
-            _ => Err(self.mismatch("true or false")),
+        let wanted = "true or false";
+        match self.scalar(wanted)?.text.as_str() {
+            "true" | "True" | "TRUE" => visitor.visit_bool(true),
+            "false" | "False" | "FALSE" => visitor.visit_bool(false),
+            // Truth values of YAML 1.1, text since then.
+            other => Err(match other.to_ascii_lowercase().as_str() {
+                "yes" | "y" | "on" => DeError { hint: "write true".to_owned(), ..self.mismatch(wanted) },
+                "no" | "n" | "off" => DeError { hint: "write false".to_owned(), ..self.mismatch(wanted) },
+                _ => self.mismatch(wanted),
+            }),
         }
     }
 
@@ -134,17 +148,25 @@ impl<'de> de::Deserializer<'de> for De<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        // A key that is written has a value: what is empty by mistake must not read as what is left out.
+        visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DeError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, DeError> {
+        if name == SECRET && self.0.is_blank() {
+            return Err(DeError::new("an empty secret", self.0.blank_hint()));
+        }
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
         match &self.0.kind {
             Kind::List(items) => visitor.visit_seq(Items(items.iter())),
-            _ => Err(self.mismatch("a list")),
+            Kind::Map(_) => Err(DeError {
+                hint: "write `- ` before each item, and what it is called as its `name`".to_owned(),
+                ..self.mismatch("a list")
+            }),
+            Kind::Scalar(_) => Err(self.mismatch("a list")),
         }
     }
 
@@ -171,10 +193,7 @@ impl<'de> de::Deserializer<'de> for De<'de> {
         visitor: V,
     ) -> Result<V::Value, DeError> {
         let scalar = self.scalar(&format!("one of {}", variants.join(", ")))?;
-        let known = variants.contains(&scalar.text.as_str());
-        // An unknown choice is shown as it is written: a variable's value stays hidden.
-        let text = if known { &scalar.text } else { &scalar.shown };
-        let name: StrDeserializer<'_, DeError> = text.as_str().into_deserializer();
+        let name: StrDeserializer<'_, DeError> = scalar.text.as_str().into_deserializer();
         visitor.visit_enum(name)
     }
 

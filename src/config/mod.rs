@@ -12,6 +12,7 @@ pub mod raw;
 mod read;
 pub mod schema;
 pub mod secret;
+mod text;
 mod tree;
 mod validate;
 
@@ -37,7 +38,11 @@ pub struct Surroundings<'a> {
 /// # Errors
 /// All problems found, each with file, line, path and hint.
 pub fn load(file: &Path) -> Result<Plan, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    let bytes = std::fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    let text = text::decode(&bytes).map_err(|text::NoText { line }| {
+        let problem = Problem::new(line, "", "not text in UTF-8").hint("save the file as UTF-8");
+        ConfigError::new(file.to_path_buf(), vec![problem])
+    })?;
     let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
     let env = |name: &str| std::env::var(name).ok();
     parse(&text, &Surroundings { file: file.to_path_buf(), folder, env: &env })

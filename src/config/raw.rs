@@ -17,6 +17,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de;
 use serde::{Deserialize, Deserializer};
 
+use super::de::VALUE;
+use super::secret::Secret;
+
 pub use compliance::RawCompliance;
 pub use events::{RawComplianceAlert, RawEvents, RawSink, RawSinkKind, RawSpool};
 pub use statistics::RawStatistics;
@@ -25,7 +28,7 @@ pub use zones::RawZone;
 /// Configuration of `maskwatch run`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(title = "Maskwatch configuration")]
+#[schemars(title = "Maskwatch configuration", extend("patternProperties" = { "^x-": true }))]
 pub struct RawConfig {
     /// Web page, API and `/metrics`. Default address: 127.0.0.1:8080
     pub http: RawListen,
@@ -62,7 +65,7 @@ pub struct RawListen {
     /// Who may come in; with `password` or `password_file`. Default: everybody who reaches the address
     pub username: Option<String>,
     /// Password; better as ${VARIABLE}
-    pub password: Option<String>,
+    pub password: Option<RawSecret>,
     /// File that holds the password, relative to the configuration file
     pub password_file: Option<PathBuf>,
 }
@@ -106,7 +109,7 @@ pub struct RawCamera {
     /// For the camera's login
     pub username: Option<String>,
     /// For the camera's login; better as ${VARIABLE}
-    pub password: Option<String>,
+    pub password: Option<RawSecret>,
     /// File that holds the password, relative to the configuration file
     pub password_file: Option<PathBuf>,
     /// How RTSP media travels; auto: UDP, then TCP where nothing arrives. Default: tcp
@@ -183,6 +186,35 @@ pub enum RawPrivacy {
     Statistics,
 }
 
+/// A password or a key; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawSecret(pub Secret);
+
+impl<'de> Deserialize<'de> for RawSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Secret")]
+        struct Text(String);
+
+        let Text(text) = Text::deserialize(deserializer)?;
+        Secret::read(&text).map(Self).map_err(|problem| de::Error::custom(format_args!("{problem} (write one line)")))
+    }
+}
+
+impl JsonSchema for RawSecret {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
+
 /// A duration with its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawDuration(pub Duration);
@@ -192,7 +224,7 @@ impl<'de> Deserialize<'de> for RawDuration {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(&text).map(Self).map_err(|_| {
             de::Error::custom(format_args!(
-                "`{text}` is no duration (write a number with its unit, such as 20ms, 2s or 5m)"
+                "{VALUE} is no duration (write a number with its unit, such as 20ms, 2s or 5m)"
             ))
         })
     }
@@ -222,7 +254,7 @@ impl<'de> Deserialize<'de> for Listen {
         let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
         named.as_ref().unwrap_or(&text).parse().map(Self).map_err(|_| {
             de::Error::custom(format_args!(
-                "`{text}` is no address and port (write for example 127.0.0.1:8080, or 0.0.0.0:8080 for every network)"
+                "{VALUE} is no address and port (write for example 127.0.0.1:8080, or 0.0.0.0:8080 for every network)"
             ))
         })
     }

@@ -6,7 +6,7 @@
 use serde_path_to_error::Segment;
 
 use super::Problem;
-use super::de::De;
+use super::de::{De, DeError, UNKNOWN_KEY, VALUE};
 use super::raw::RawConfig;
 use super::tree::{Node, Step};
 
@@ -21,14 +21,25 @@ pub(super) fn typed(tree: &mut Node, problems: &mut Vec<Problem>) -> Option<RawC
             Err(error) => error,
         };
         let steps = steps(error.path());
-        let place = tree.place(&steps);
-        let inner = error.into_inner();
-        problems.push(Problem::new(place.line, place.path, inner.what).hint(inner.hint));
+        problems.push(problem(tree, &steps, error.into_inner()));
         if !tree.kill(&steps) {
             return None;
         }
     }
     None
+}
+
+fn problem(tree: &Node, steps: &[Step], error: DeError) -> Problem {
+    let place = tree.place(steps);
+    if error.what == UNKNOWN_KEY && tree.is_suspect(steps) {
+        let parent = tree.place(&steps[..steps.len().saturating_sub(1)]);
+        let what = "an unknown key behind a value without quotes: the rest of that value?";
+        let meant = Some(error.hint).filter(|hint| hint.starts_with("did you mean"));
+        let hint = meant.unwrap_or_else(|| "quote a value with a comma in it: '…'".to_owned());
+        return Problem::new(place.line, parent.path, what).hint(hint);
+    }
+    let what = error.what.replace(VALUE, &tree.said(steps));
+    Problem::new(place.line, place.path, what).hint(error.hint)
 }
 
 fn steps(path: &serde_path_to_error::Path) -> Vec<Step> {

@@ -3,7 +3,12 @@
 //! A parser with marks serves here because a problem found long after parsing (two cameras of one name) must still name
 //! its line, and because a key written twice must be a problem rather than "the last one wins".
 
+mod anchors;
+mod complaint;
+mod merge;
 mod parse;
+mod said;
+mod variables;
 
 use std::fmt;
 
@@ -34,6 +39,8 @@ pub(super) struct Scalar {
     pub shown: String,
     /// Not quoted: may be a number, a truth value or null.
     pub plain: bool,
+    /// May be the rest of an unquoted secret that a comma has cut off: never shown.
+    pub suspect: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +49,8 @@ pub(super) struct Entry {
     /// Line of the key.
     pub line: usize,
     pub value: Node,
+    /// As of a [`Scalar`].
+    pub suspect: bool,
 }
 
 /// One step down from a node.
@@ -82,8 +91,7 @@ impl Node {
         for step in steps {
             let found = node.and_then(|node| node.child(step));
             place.path = match (step, &found) {
-                (Step::Key(key), _) if place.path.is_empty() => key.clone(),
-                (Step::Key(key), _) => format!("{}.{key}", place.path),
+                (Step::Key(key), _) => said::join(&place.path, key),
                 (Step::Item(_), Some((index, ..))) => format!("{}[{index}]", place.path),
                 (Step::Item(index), None) => format!("{}[{index}]", place.path),
             };
@@ -101,15 +109,35 @@ impl Node {
         place
     }
 
-    /// The scalar at a place as it is written.
-    pub(super) fn written(&self, steps: &[Step]) -> Option<&str> {
-        let mut node = self;
-        for step in steps {
-            node = node.child(step)?.2;
-        }
-        match &node.kind {
-            Kind::Scalar(scalar) => Some(&scalar.shown),
-            _ => None,
+    /// The value at a place as messages name it: as it is written, in backticks, where it may be repeated.
+    pub(super) fn said(&self, steps: &[Step]) -> String {
+        self.at(steps).map_or_else(|| "the value".to_owned(), ToString::to_string)
+    }
+
+    /// Whether a value must not be shown as it is: it has variables in it, or may be a piece of a secret.
+    pub(super) fn is_hidden(&self, steps: &[Step]) -> bool {
+        self.at(steps).is_some_and(|node| match &node.kind {
+            Kind::Scalar(scalar) => scalar.suspect || !variables::named_in(&scalar.shown).is_empty(),
+            _ => false,
+        })
+    }
+
+    /// The value at a place, dead or alive.
+    fn at(&self, steps: &[Step]) -> Option<&Self> {
+        steps.iter().try_fold(self, |node, step| node.child(step).map(|(_, _, child)| child))
+    }
+
+    /// Whether a list is written at a place, without any item.
+    pub(super) fn is_empty_list(&self, steps: &[Step]) -> bool {
+        self.at(steps).is_some_and(|node| !node.dead && matches!(&node.kind, Kind::List(items) if items.is_empty()))
+    }
+
+    /// Whether the key at a place may be a piece of a secret.
+    pub(super) fn is_suspect(&self, steps: &[Step]) -> bool {
+        let Some((Step::Key(key), parents)) = steps.split_last() else { return false };
+        match self.at(parents).map(|parent| &parent.kind) {
+            Some(Kind::Map(entries)) => entries.iter().any(|entry| entry.key == *key && entry.suspect),
+            _ => false,
         }
     }
 
@@ -149,27 +177,48 @@ impl Node {
         }
     }
 
-    /// Whether it is written as nothing: `~`, `null` or left out.
-    pub(super) fn is_null(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar(scalar) if scalar.plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    /// Whether it is nothing: `~`, `null`, or no text at all, however it came to be empty.
+    pub(super) fn is_blank(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar(scalar) if scalar.is_blank())
+    }
+
+    /// Whether it looks like the end of a text that was quoted wrongly: nothing, or a stray quote.
+    fn is_odd(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar(scalar) if scalar.is_blank() || scalar.shown.contains(['"', '\'']))
+    }
+
+    /// What to do about a value that [`Node::is_blank`].
+    pub(super) fn blank_hint(&self) -> String {
+        let Kind::Scalar(scalar) = &self.kind else { return String::new() };
+        match &variables::named_in(&scalar.shown)[..] {
+            [] if scalar.is_null_word() => "quote it where the word itself is meant".to_owned(),
+            [] => "write a value, in quotes where it begins with `#`; or take the key out".to_owned(),
+            [name] => format!("environment variable {name} is empty: set it, or take the key out"),
+            names => format!("environment variables {} are empty: set them, or take the key out", names.join(", ")),
+        }
     }
 }
 
-/// For messages: "a list", "text `abc`".
+impl Scalar {
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty() || self.is_null_word()
+    }
+
+    /// Written so; a variable's value is text.
+    fn is_null_word(&self) -> bool {
+        self.plain && self.text == self.shown && matches!(self.shown.as_str(), "~" | "null" | "Null" | "NULL")
+    }
+}
+
+/// For messages: "a list", "`abc`".
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::List(_) => f.write_str("a list"),
             Kind::Map(_) => f.write_str("a mapping"),
-            Kind::Scalar(_) if self.is_null() => f.write_str("nothing"),
-            Kind::Scalar(scalar) => write!(f, "`{}`", shorten(&scalar.shown)),
+            Kind::Scalar(scalar) => f.write_str(&said::said_value(scalar)),
         }
     }
-}
-
-fn shorten(text: &str) -> String {
-    const MOST: usize = 40;
-    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['…']).collect() }
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::plan::{Credentials, Plan};
-use super::raw::RawConfig;
-use super::secret::Secret;
+use super::raw::{RawConfig, RawSecret};
+use super::secret::{Secret, SecretProblem};
 use super::tree::{Node, Place, Step};
 use super::{Problem, Surroundings};
 
@@ -46,7 +46,7 @@ struct Check<'a> {
 /// What a login was written as, at one place.
 struct Login<'a> {
     username: Option<&'a String>,
-    password: Option<&'a String>,
+    password: Option<&'a RawSecret>,
     password_file: Option<&'a PathBuf>,
 }
 
@@ -63,8 +63,8 @@ impl Check<'_> {
     /// `value` where it is inside, else a problem and the value nevertheless.
     fn range<T: PartialOrd + Copy>(&mut self, at: &[Step], value: T, (from, to): (T, T), shown: &str) -> T {
         if !(value >= from && value <= to) {
-            let written = self.tree.written(at).unwrap_or("the value").to_owned();
-            self.problem(at, format!("{written} is out of range"), shown);
+            let said = self.tree.said(at);
+            self.problem(at, format!("{} is out of range", said.trim_matches('`')), shown);
         }
         value
     }
@@ -75,7 +75,8 @@ impl Check<'_> {
         let ends = name.starts_with('-') || name.ends_with('-');
         if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits) || ends {
             let hint = format!("1 to 63 lower-case letters, digits and `-`, neither first nor last; such as {example}");
-            self.problem(at, format!("`{name}` cannot be a name"), hint);
+            let said = self.tree.said(at);
+            self.problem(at, format!("{said} cannot be a name"), hint);
         }
     }
 
@@ -84,28 +85,33 @@ impl Check<'_> {
         self.surroundings.folder.join(path)
     }
 
-    /// The login written at one place; `None` where none is.
+    /// A path as messages name it: what a variable gives stays hidden.
+    fn said_path(&self, at: &[Step], path: &std::path::Path) -> String {
+        if self.tree.is_hidden(at) { self.tree.said(at) } else { self.path(path).display().to_string() }
+    }
+
+    /// The login written at one place; `None` where none is, or after a problem. Its password is never empty.
     fn login(&mut self, at: &[Step], login: &Login) -> Option<Credentials> {
         let key = |name: &str| at.iter().cloned().chain([Step::from(name)]).collect::<Vec<_>>();
         if login.password.is_some() && login.password_file.is_some() {
             self.problem(&key("password_file"), "`password` is given too", "keep one of them");
         }
         let secret = match (login.password, login.password_file) {
-            (Some(password), _) => Some(Secret::new(password)),
-            (None, Some(file)) => Some(self.password_of(&key("password_file"), file)),
+            (Some(password), _) => Some(password.0.clone()),
+            (None, Some(file)) => self.secret_of(&key("password_file"), file),
             (None, None) => None,
         };
         match (login.username, secret) {
             (Some(username), Some(password)) => {
-                if username.is_empty() || username.contains(':') {
-                    self.problem(&key("username"), "not a user name", "it must not be empty or hold a `:`");
+                if username.contains(|c: char| c == ':' || c.is_control()) {
+                    self.problem(&key("username"), "not a user name", "one line without a `:`");
                 }
                 Some(Credentials { username: username.clone(), password })
             }
             (None, None) => None,
             (Some(_), None) => {
                 if !self.place(&key("password")).written && !self.place(&key("password_file")).written {
-                    let hint = "add `password` or `password_file`; an empty password is written as \"\"";
+                    let hint = "add `password` or `password_file`";
                     self.problem(&key("username"), "a user name without a password", hint);
                 }
                 None
@@ -120,15 +126,14 @@ impl Check<'_> {
         }
     }
 
-    fn password_of(&mut self, at: &[Step], file: &std::path::Path) -> Secret {
-        let path = self.path(file);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Secret::new(text.trim_end_matches(['\n', '\r'])),
-            Err(error) => {
-                let what = format!("{} cannot be read: {error}", path.display());
-                self.problem(at, what, "the file holds the password and nothing else");
-                Secret::new("")
-            }
-        }
+    fn secret_of(&mut self, at: &[Step], file: &std::path::Path) -> Option<Secret> {
+        let said = self.said_path(at, file);
+        let what = match Secret::from_file(&self.path(file)) {
+            Ok(secret) => return Some(secret),
+            Err(problem @ SecretProblem::Unreadable(_)) => format!("{said} {problem}"),
+            Err(problem) => format!("{said} holds {problem}"),
+        };
+        self.problem(at, what, "the file holds the password and nothing else");
+        None
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::RawDuration;
+use super::{RawDuration, RawSecret};
 
 /// Events: what is told, and where to.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -69,7 +69,7 @@ pub struct RawSink {
     /// Needed there
     pub url: Option<String>,
     /// webhook: the key of the signature, better as ${VARIABLE}; `whsec_` and Base64, or any text. Default: no signature
-    pub secret: Option<String>,
+    pub secret: Option<RawSecret>,
     /// webhook: file that holds the key, relative to the configuration file
     pub secret_file: Option<PathBuf>,
     /// webhook, mqtt, nats: longest wait for an answer, 100ms to 5m. Default: 5s
@@ -85,7 +85,7 @@ pub struct RawSink {
     /// mqtt, nats: the login; webhook: by HTTP's basic authentication
     pub username: Option<String>,
     /// mqtt, nats, webhook: better as ${VARIABLE}
-    pub password: Option<String>,
+    pub password: Option<RawSecret>,
     /// mqtt, nats, webhook: file that holds the password, relative to the configuration file
     pub password_file: Option<PathBuf>,
 }

@@ -2,13 +2,19 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::{Entry, Kind, Node, Scalar};
+use super::anchors::Anchors;
+use super::complaint::{self, Reading};
+use super::said::{is_glued, is_odd, is_secret, join, may_be_cut};
+use super::variables::{Veil, named_in, substitute};
+use super::{Entry, Kind, Node, Scalar, merge};
 use crate::config::Problem;
 
 /// Nodes of one file at most; an alias counts as all nodes that it stands for.
 const MAX_NODES: usize = 100_000;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 32;
+/// What a mapping's keys begin with that hold anchors and nothing else.
+const EXTENSION: &str = "x-";
 
 /// Parses a document and puts variables into its values. `None` where it is no YAML at all.
 pub(in crate::config) fn parse(
@@ -16,9 +22,24 @@ pub(in crate::config) fn parse(
     env: &dyn Fn(&str) -> Option<String>,
     problems: &mut Vec<Problem>,
 ) -> Option<Node> {
-    let mut builder = Builder { parser: Parser::new_from_str(text), anchors: Vec::new(), env, problems, nodes: 0 };
+    let (veil, veiled) = Veil::over(text.trim_start_matches('\u{feff}'));
+    let mut builder = Builder {
+        parser: Parser::new_from_str(&veiled),
+        text: &veiled,
+        characters: veiled.chars().collect(),
+        veil,
+        anchors: Anchors::default(),
+        env,
+        problems,
+        nodes: 0,
+        value: None,
+        last: None,
+        flow: 0,
+        cut: false,
+        quoted: false,
+    };
     match builder.document() {
-        Ok(root) => Some(root),
+        Ok(root) => Some(without_extensions(root)),
         Err(problem) => {
             problems.push(problem);
             None
@@ -26,13 +47,33 @@ pub(in crate::config) fn parse(
     }
 }
 
+/// Keys `x-…` of the document itself are a place for anchors, as in Compose files.
+fn without_extensions(mut root: Node) -> Node {
+    if let Kind::Map(entries) = &mut root.kind {
+        entries.retain(|entry| !entry.key.starts_with(EXTENSION));
+    }
+    root
+}
+
 struct Builder<'a, 'p> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    /// Anchored nodes by number.
-    anchors: Vec<(usize, Node)>,
+    text: &'a str,
+    characters: Vec<char>,
+    veil: Veil,
+    anchors: Anchors,
     env: &'p dyn Fn(&str) -> Option<String>,
     problems: &'p mut Vec<Problem>,
     nodes: usize,
+    /// The key whose value is being read, where a complaint can only be about that.
+    value: Option<Reading>,
+    /// The last key that had a value.
+    last: Option<Reading>,
+    /// How deep in `[…]` and `{…}`.
+    flow: usize,
+    /// An unquoted secret was read since these began: what follows may be a piece of it.
+    cut: bool,
+    /// A quoted one was, whose end may not be where its writer meant it: `"pa"55"`.
+    quoted: bool,
 }
 
 impl<'a> Builder<'a, '_> {
@@ -40,8 +81,10 @@ impl<'a> Builder<'a, '_> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
-                Err(Problem::new(error.marker().line().max(1), "", format!("not YAML: {}", error.info()))
-                    .hint("look at indentation, colons and quotes in this line and the one before"))
+                let line = error.marker().line().max(1);
+                // `pa55: x` breaks after what was read as the value.
+                let just_read = self.last.as_ref().filter(|last| last.line == line && self.flow == 0);
+                Err(complaint::of(error.info(), line, self.value.as_ref().or(just_read), self.text))
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }
@@ -58,6 +101,7 @@ impl<'a> Builder<'a, '_> {
                 event => {
                     let root = self.node(event, span, String::new(), 0)?;
                     self.only_one()?;
+                    self.problems.extend(self.anchors.unused_secrets());
                     return Ok(root);
                 }
             }
@@ -85,39 +129,67 @@ impl<'a> Builder<'a, '_> {
         if depth > MAX_DEPTH || self.nodes > MAX_NODES {
             return Err(Problem::new(line, path, "the document is too deep or too big"));
         }
-        let (kind, anchor, tag) = match event {
+        let mut dead = false;
+        let (mut kind, anchor, tag) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                (Kind::Scalar(self.scalar(&text, style, line, &path)), anchor, tag)
+                let mut scalar = self.scalar(&text, style);
+                self.check_comment(&scalar, span, &path);
+                dead = !self.fill(&mut scalar, line, &path);
+                (Kind::Scalar(scalar), anchor, tag)
             }
-            Event::SequenceStart(anchor, tag) => (self.list(&path, depth)?, anchor, tag),
-            Event::MappingStart(anchor, tag) => (self.map(&path, depth)?, anchor, tag),
+            Event::SequenceStart(anchor, tag) => (self.collection(span, |own| own.list(&path, depth))?, anchor, tag),
+            Event::MappingStart(anchor, tag) => (self.collection(span, |own| own.map(&path, depth))?, anchor, tag),
             Event::Alias(anchor) => return self.alias(anchor, line, path),
             _ => return Err(Problem::new(line, path, "not YAML: the document ends too early")),
         };
         if let Some(tag) = tag {
-            self.problems.push(
-                Problem::new(line, path, format!("tag `{}{}` is not supported", tag.handle, tag.suffix))
-                    .hint("remove it"),
-            );
+            match &mut kind {
+                Kind::Scalar(scalar) if tag.handle == "tag:yaml.org,2002:" && tag.suffix == "str" => {
+                    scalar.plain = false
+                }
+                _ => {
+                    self.problems.push(complaint::of_tag(line, &path));
+                    dead |= matches!(kind, Kind::Scalar(_));
+                }
+            }
         }
-        let node = Node { line, kind, dead: false };
+        let mut node = Node { line, kind, dead };
         if anchor > 0 {
-            self.anchors.push((anchor, node.clone()));
+            if node.is_blank() && !node.dead {
+                self.problems.push(complaint::of_bare_anchor(line, &path));
+                node.dead = true;
+            }
+            let secret = self.in_secret() && matches!(node.kind, Kind::Scalar(_));
+            self.anchors.add(anchor, &node, secret.then_some(path));
         }
         Ok(node)
     }
 
     fn alias(&mut self, anchor: usize, line: usize, path: String) -> Result<Node, Problem> {
-        let Some((_, node)) = self.anchors.iter().rev().find(|(number, _)| *number == anchor) else {
+        let Some(mut node) = self.anchors.get(anchor) else {
             return Err(Problem::new(line, path, "the alias stands for nothing that was written before it"));
         };
-        let mut node = node.clone();
         node.line = line;
         self.nodes += count(&node);
         if self.nodes > MAX_NODES {
             return Err(Problem::new(line, path, "the document is too deep or too big"));
         }
         Ok(node)
+    }
+
+    /// Reads a list or a mapping, and knows meanwhile whether it is one of brackets.
+    fn collection(
+        &mut self,
+        span: Span,
+        read: impl FnOnce(&mut Self) -> Result<Kind, Problem>,
+    ) -> Result<Kind, Problem> {
+        let flow = self.flow > 0 || matches!(self.characters.get(span.start.index()), Some('[' | '{'));
+        self.flow += usize::from(flow);
+        let kind = read(self);
+        self.flow -= usize::from(flow);
+        self.cut &= self.flow > 0;
+        self.quoted &= self.flow > 0;
+        kind
     }
 
     fn list(&mut self, path: &str, depth: usize) -> Result<Kind, Problem> {
@@ -127,43 +199,112 @@ impl<'a> Builder<'a, '_> {
             if matches!(event, Event::SequenceEnd) {
                 return Ok(Kind::List(items));
             }
-            items.push(self.node(event, span, format!("{path}[{}]", items.len()), depth + 1)?);
+            let path = self.below(path, || format!("{path}[{}]", items.len()));
+            items.push(self.node(event, span, path, depth + 1)?);
         }
     }
 
     fn map(&mut self, path: &str, depth: usize) -> Result<Kind, Problem> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut merged = None;
         loop {
             let (event, span) = self.next()?;
             let line = span.start.line().max(1);
-            let key = match event {
-                Event::MappingEnd => return Ok(Kind::Map(entries)),
-                Event::Scalar(key, ..) => key.into_owned(),
+            let (key, plain) = match event {
+                Event::MappingEnd => break,
+                Event::Scalar(key, style, ..) => (self.veil.lift(&key), matches!(style, ScalarStyle::Plain)),
                 _ => {
                     return Err(Problem::new(line, path, "a key must be one word")
                         .hint("write `key: value`, with a space after the colon"));
                 }
             };
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            let (event, span) = self.next()?;
-            let value = self.node(event, span, path.clone(), depth + 1)?;
-            match entries.iter().find(|entry| entry.key == key) {
-                Some(first) => self.problems.push(
-                    Problem::new(line, path, "the key is written twice")
-                        .hint(format!("first in line {}; keep one", first.line)),
-                ),
-                None => entries.push(Entry { key, line, value }),
+            let quoted = self.quoted;
+            let hidden = self.cut || (quoted && is_odd(&key));
+            let path = self.below(path, || if hidden { path.to_owned() } else { join(path, &key) });
+            let value = self.value_of(&key, line, &path, depth)?;
+            let suspect = hidden || (quoted && value.is_odd());
+            let first = entries.iter().find(|entry| entry.key == key).map(|entry| entry.line);
+            if let Some(first) = first {
+                let hint = format!("first in line {first}; keep one");
+                let path = if suspect { String::new() } else { path };
+                self.problems.push(Problem::new(line, path, "the key is written twice").hint(hint));
+            } else if plain && key == merge::KEY {
+                if merged.replace((value, path)).is_some() {
+                    let hint = "name all mappings in one list, such as <<: [*base, *more]";
+                    self.problems.push(Problem::new(line, "", "`<<` is written twice in a mapping").hint(hint));
+                }
+            } else {
+                entries.push(Entry { key, line, value, suspect });
             }
+        }
+        if let Some((named, path)) = merged {
+            merge::merge(&mut entries, named, &path, self.problems);
+        }
+        Ok(Kind::Map(entries))
+    }
+
+    fn value_of(&mut self, key: &str, line: usize, path: &str, depth: usize) -> Result<Node, Problem> {
+        let outer = self.value.take();
+        let below_secret = outer.as_ref().filter(|value| value.secret).cloned();
+        let own = Reading { line, path: path.to_owned(), secret: is_secret(key), whole: key != "url" };
+        let reading = below_secret.clone().unwrap_or(own);
+        self.value = Some(reading.clone());
+        let (event, span) = self.next()?;
+        if !reading.secret {
+            self.value = below_secret;
+        }
+        self.last = matches!(event, Event::Scalar(..)).then_some(reading);
+        if self.flow > 0
+            && let Event::Scalar(text, style, ..) = &event
+        {
+            let plain = matches!(style, ScalarStyle::Plain);
+            self.cut |= plain && (is_glued(key) || may_be_cut(key, &self.veil.lift(text)));
+            self.quoted |= !plain && is_secret(key);
+        }
+        let node = self.node(event, span, path.to_owned(), depth + 1);
+        self.value = outer;
+        node
+    }
+
+    fn in_secret(&self) -> bool {
+        self.value.as_ref().is_some_and(|value| value.secret)
+    }
+
+    /// A path one step down; below a secret there is none.
+    fn below(&self, path: &str, step: impl FnOnce() -> String) -> String {
+        if self.in_secret() { path.to_owned() } else { step() }
+    }
+
+    fn scalar(&self, text: &str, style: ScalarStyle) -> Scalar {
+        let shown = self.veil.lift(text);
+        Scalar { text: shown.clone(), shown, plain: matches!(style, ScalarStyle::Plain), suspect: self.cut }
+    }
+
+    /// A comment begins with `# `: `pa55 #x` is more likely a password that has lost its end.
+    fn check_comment(&mut self, scalar: &Scalar, span: Span, path: &str) {
+        let literal = scalar.plain && !scalar.is_blank() && named_in(&scalar.shown).is_empty();
+        if !literal || !self.value.as_ref().is_some_and(|value| value.secret && value.whole) {
+            return;
+        }
+        let mut behind = self.characters.iter().skip(span.end.index()).skip_while(|c| matches!(c, ' ' | '\t'));
+        if behind.next() == Some(&'#') && behind.next().is_some_and(|c| !c.is_whitespace()) {
+            self.problems.push(complaint::of_comment(span.start.line().max(1), path));
         }
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, line: usize, path: &str) -> Scalar {
-        let plain = matches!(style, ScalarStyle::Plain);
-        let value = substitute(text, self.env).unwrap_or_else(|(what, hint)| {
-            self.problems.push(Problem::new(line, path, what).hint(hint));
-            text.to_owned()
-        });
-        Scalar { text: value, shown: text.to_owned(), plain }
+    /// Puts variables in. False after a problem.
+    fn fill(&mut self, scalar: &mut Scalar, line: usize, path: &str) -> bool {
+        match substitute(&scalar.shown, self.env) {
+            Ok(text) => {
+                scalar.text = text;
+                true
+            }
+            Err(unfit) => {
+                let (what, hint) = unfit.said(&scalar.shown, self.cut || self.in_secret());
+                self.problems.push(Problem::new(line, path, what).hint(hint));
+                false
+            }
+        }
     }
 }
 
@@ -175,94 +316,6 @@ fn count(node: &Node) -> usize {
     }
 }
 
-/// Puts variables in: `${NAME}`. `$${` stands for `${`. A variable's value is not looked into again.
-fn substitute(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, (String, String)> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, after) = (&rest[..at], &rest[at + 2..]);
-        if let Some(before) = before.strip_suffix('$') {
-            out.push_str(before);
-            out.push_str("${");
-            rest = after;
-            continue;
-        }
-        out.push_str(before);
-        let (name, tail) = after
-            .split_once('}')
-            .ok_or_else(|| ("`${` without `}`".to_owned(), "write ${NAME}, or $${ for the characters ${".to_owned()))?;
-        if !is_variable(name) {
-            let hint = "a name has letters, digits and `_`; write $${ for the characters ${".to_owned();
-            return Err((format!("`${{{name}}}` names no environment variable"), hint));
-        }
-        let value = env(name)
-            .ok_or_else(|| (format!("environment variable {name} is not set"), format!("set it: export {name}=…")))?;
-        out.push_str(&value);
-        rest = tail;
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-fn is_variable(name: &str) -> bool {
-    let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn env(name: &str) -> Option<String> {
-        (name == "SET").then(|| "${x}".to_owned())
-    }
-
-    fn good(text: &str) -> Node {
-        let mut problems = Vec::new();
-        let node = parse(text, &env, &mut problems).unwrap();
-        assert_eq!(problems, []);
-        node
-    }
-
-    #[test]
-    fn variables() {
-        assert_eq!(substitute("a${SET}b", &env), Ok("a${x}b".into()));
-        assert_eq!(substitute("$${SET}$", &env), Ok("${SET}$".into()));
-        assert!(substitute("${UNSET}", &env).unwrap_err().0.contains("UNSET"));
-        assert!(substitute("${a b}", &env).is_err());
-        assert!(substitute("${", &env).is_err());
-    }
-
-    #[test]
-    fn keys_and_comments_are_left_alone() {
-        good("# ${UNSET}\n${UNSET}: 1\n");
-    }
-
-    #[test]
-    fn all_double_keys_are_found() {
-        let mut problems = Vec::new();
-        parse("a: 1\na: 2\nb: {c: 1, c: 2}\n", &env, &mut problems).unwrap();
-        assert_eq!(problems.iter().map(|problem| problem.path.as_str()).collect::<Vec<_>>(), ["a", "b.c"]);
-    }
-
-    #[test]
-    fn bombs_do_not_go_off() {
-        let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
-        for n in 1..9 {
-            let many = vec![format!("*a{}", n - 1); 10].join(",");
-            text.push_str(&format!("a{n}: &a{n} [{many}]\n"));
-        }
-        let mut problems = Vec::new();
-        assert!(parse(&text, &env, &mut problems).is_none());
-        let deep = "[".repeat(100_000);
-        assert!(parse(&deep, &env, &mut problems).is_none());
-        assert!(parse("a: b: c", &env, &mut problems).is_none());
-        assert!(parse("---\na: 1\n---\nb: 2\n", &env, &mut problems).is_none());
-    }
-
-    #[test]
-    fn an_empty_file_is_an_empty_map() {
-        assert_eq!(good("# nothing\n").kind, Kind::Map(Vec::new()));
-    }
-}
+#[path = "parse_tests.rs"]
+mod tests;

@@ -33,9 +33,10 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig, statistics: StatisticsConf
     let default_login = keys(check, &defaults_at, defaults);
     let shared_areas =
         zones::areas(check, &under(&defaults_at, "zones"), defaults.zones.as_deref().unwrap_or_default());
-    if raw.cameras.is_empty() && !check.place(&["cameras".into()]).written {
+    let cameras_at = ["cameras".into()];
+    if !check.place(&cameras_at).written || check.tree.is_empty_list(&cameras_at) {
         let hint = "add for example:  cameras: [{ name: gate, url: rtsp://10.0.0.21:554/stream1 }]";
-        check.problem(&["cameras".into()], "no cameras", hint);
+        check.problem(&cameras_at, "no cameras", hint);
     }
     let mut first_lines = HashMap::new();
     raw.cameras
@@ -88,7 +89,10 @@ fn name(
         check.problem(&at, format!("`{name}` is reserved"), format!("/{name} shows all cameras; choose another name"));
     }
     match first_lines.get(name) {
-        Some(line) => check.problem(&at, format!("`{name}` is the name of another camera"), format!("see line {line}")),
+        Some(line) => {
+            let what = format!("{} is the name of another camera", check.tree.said(&at));
+            check.problem(&at, what, format!("see line {line}"));
+        }
         None => {
             first_lines.insert(name.clone(), place.line);
         }
@@ -107,9 +111,8 @@ fn url(check: &mut Check, at: &[Step], camera: &RawCamera) -> Option<CameraUrl> 
     match CameraUrl::parse(url) {
         Ok(url) => Some(url),
         Err(problem) => {
-            let text = problem.to_string();
-            let (what, hint) = text.split_once(" (").unwrap_or((&text, ""));
-            check.problem(&key, what, hint.strip_suffix(')').unwrap_or(hint));
+            let (what, hint) = problem.said();
+            check.problem(&key, what, hint);
             None
         }
     }

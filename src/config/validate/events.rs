@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use url::Url;
+use url::{ParseError, Url};
 
 use super::{Check, Login};
 use crate::config::plan::{
     ComplianceAlert, EventsPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl, WebhookPlan,
 };
 use crate::config::raw::{RawEvents, RawSink, RawSinkKind};
-use crate::config::secret::{Secret, signing_key};
+use crate::config::secret::{Secret, login_in, signing_key};
 use crate::config::tree::Step;
 
 const MOST_SINKS: usize = 16;
@@ -110,7 +110,8 @@ fn name(check: &mut Check, sink: &Sink, names: &mut HashMap<String, usize>) -> O
     };
     check.name(&at, name, "broker");
     if let Some(line) = names.insert(name.clone(), place.line) {
-        check.problem(&at, format!("`{name}` is the name of another sink"), format!("see line {line}"));
+        let what = format!("{} is the name of another sink", check.tree.said(&at));
+        check.problem(&at, what, format!("see line {line}"));
     }
     Some(name.clone())
 }
@@ -163,9 +164,10 @@ fn jsonl(check: &mut Check, sink: &Sink) -> Option<JsonlPlan> {
         }
         return None;
     };
+    let said = check.said_path(&sink.key("path"), path);
     let path = check.path(path);
     if path.is_dir() {
-        let what = format!("{} is a folder", path.display());
+        let what = format!("{said} is a folder");
         check.problem(&sink.key("path"), what, "name a file, such as events.jsonl");
     }
     Some(JsonlPlan { path, rotate_bytes: u64::from(rotate) * MIB, keep })
@@ -177,8 +179,8 @@ fn secret(check: &mut Check, sink: &Sink) -> Option<Secret> {
             check.problem(&sink.key("secret_file"), "`secret` is given too", "keep one of them");
             return None;
         }
-        (Some(secret), None) => Secret::new(secret),
-        (None, Some(file)) => check.password_of(&sink.key("secret_file"), file),
+        (Some(secret), None) => secret.0.clone(),
+        (None, Some(file)) => check.secret_of(&sink.key("secret_file"), file)?,
         (None, None) => return None,
     };
     let key = if sink.raw.secret.is_some() { "secret" } else { "secret_file" };
@@ -200,8 +202,8 @@ fn remote(check: &mut Check, sink: &Sink, kind: RawSinkKind) -> Option<Remote> {
     let bounds = (Duration::from_millis(100), Duration::from_secs(300));
     let timeout = check.range(&sink.key("timeout"), timeout, bounds, "100ms to 5m");
     let ca_file = raw.ca_file.as_ref().map(|file| check.path(file));
-    if let Some(file) = ca_file.as_ref().filter(|file| !file.is_file()) {
-        let what = format!("{} is not there", file.display());
+    if let Some(file) = raw.ca_file.as_ref().filter(|file| !check.path(file).is_file()) {
+        let what = format!("{} is not there", check.said_path(&sink.key("ca_file"), file));
         check.problem(&sink.key("ca_file"), what, "a file with certificates in PEM form");
     }
     Some(Remote { url: url(check, sink, kind)?, credentials, timeout, ca_file })
@@ -220,25 +222,45 @@ fn url(check: &mut Check, sink: &Sink, kind: RawSinkKind) -> Option<SinkUrl> {
         }
         return None;
     };
-    // The text may hold a password: it is not repeated.
-    let problem = match Url::parse(text.trim()) {
-        Err(error) => (format!("not a URL: {error}"), format!("such as {example}")),
-        Ok(url) if !schemes.contains(&url.scheme()) => {
-            let what = format!("scheme `{}` does not belong to a sink of type {}", url.scheme(), word(kind));
-            (what, format!("use {}, such as {example}", schemes.join(" or ")))
-        }
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            let hint = "move them to `username` and `password` or `password_file`";
-            ("user name or password inside the URL".to_owned(), hint.to_owned())
-        }
-        Ok(url) if url.host_str().is_none_or(str::is_empty) => ("no host".to_owned(), format!("such as {example}")),
-        Ok(url) if kind != RawSinkKind::Webhook && url.path().len() > 1 => {
-            ("a path, where a broker has none".to_owned(), format!("such as {example}"))
-        }
-        Ok(url) => return Some(SinkUrl::new(url)),
+    let text = text.trim();
+    let (what, hint) = match login_in(text) {
+        Some(problem) => problem.said(),
+        None => match parse_url(text, kind, schemes, example) {
+            Ok(url) => return Some(SinkUrl::new(url)),
+            Err(problem) => problem,
+        },
     };
-    check.problem(&at, problem.0, problem.1);
+    check.problem(&at, what, hint);
     None
+}
+
+/// The address, or what is wrong with it and a hint. The text may hold a password: it is not repeated.
+fn parse_url(text: &str, kind: RawSinkKind, schemes: &[&str], example: &str) -> Result<Url, (String, String)> {
+    let such = || format!("such as {example}");
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let word_like = |scheme: &String| scheme.chars().all(|c| c.is_ascii_alphanumeric());
+    match scheme {
+        None => return Err(("not a URL: `://` is missing".to_owned(), such())),
+        Some(scheme) if !schemes.contains(&scheme.as_str()) => {
+            let named = Some(scheme).filter(word_like).unwrap_or_default();
+            let what = format!("scheme `{named}` does not belong to a sink of type {}", word(kind));
+            return Err((what, format!("use {}, such as {example}", schemes.join(" or "))));
+        }
+        Some(_) => {}
+    }
+    match Url::parse(text) {
+        Err(ParseError::EmptyHost) => Err(("no host".to_owned(), such())),
+        Err(ParseError::InvalidIpv6Address) if text.contains('%') => {
+            let hint = "write the address without its zone (`%eth0`), or a name".to_owned();
+            Err(("an IPv6 address with a zone, which sinks do not take".to_owned(), hint))
+        }
+        Err(error) => Err((format!("not a URL: {error}"), such())),
+        Ok(url) if url.host_str().is_none_or(str::is_empty) => Err(("no host".to_owned(), such())),
+        Ok(url) if kind != RawSinkKind::Webhook && url.path().len() > 1 => {
+            Err(("a path, where a broker has none".to_owned(), such()))
+        }
+        Ok(url) => Ok(url),
+    }
 }
 
 /// A topic or subject whose places are known and that a broker takes.
@@ -247,11 +269,16 @@ fn template(check: &mut Check, sink: &Sink, key: &str, given: Option<&str>, usua
     let rest = PLACES.iter().fold(given.to_owned(), |text, place| text.replace(place, "x"));
     let hint = format!("such as {usual}");
     if rest.contains(['{', '}']) {
-        check.problem(&sink.key(key), format!("`{given}` names something unknown"), "{camera} and {type} can be named");
+        let what = format!("{} names something unknown", check.tree.said(&sink.key(key)));
+        check.problem(&sink.key(key), what, "{camera} and {type} can be named");
     } else if rest.is_empty() || rest.len() > 255 || rest.contains(|c: char| bad.contains(c) || c.is_control()) {
-        check.problem(&sink.key(key), format!("`{given}` is no {key}"), hint);
+        check.problem(&sink.key(key), format!("{} is no {key}", check.tree.said(&sink.key(key))), hint);
     } else if key == "subject" && rest.split('.').any(str::is_empty) {
-        check.problem(&sink.key(key), format!("`{given}` has an empty part between its dots"), hint);
+        check.problem(
+            &sink.key(key),
+            format!("{} has an empty part between its dots", check.tree.said(&sink.key(key))),
+            hint,
+        );
     }
     given.to_owned()
 }
@@ -260,7 +287,8 @@ fn stream(check: &mut Check, sink: &Sink) -> String {
     let name = sink.raw.stream.clone().unwrap_or_else(|| "MASKWATCH".to_owned());
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if name.is_empty() || name.len() > 255 || !name.chars().all(fits) {
-        check.problem(&sink.key("stream"), format!("`{name}` is no stream's name"), "letters, digits, `-` and `_`");
+        let what = format!("{} is no stream's name", check.tree.said(&sink.key("stream")));
+        check.problem(&sink.key("stream"), what, "letters, digits, `-` and `_`");
     }
     name
 }

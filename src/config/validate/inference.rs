@@ -33,7 +33,8 @@ pub(super) fn plan(check: &mut Check, raw: &RawInference) -> InferencePlan {
     if let Some(library) = &library
         && !library.is_file()
     {
-        let what = format!("{} is not there", library.display());
+        let written = raw.library.as_deref().unwrap_or(library);
+        let what = format!("{} is not there", check.said_path(&at("library"), written));
         check.problem(&at("library"), what, "leave the key out to have the library found; `make setup` fetches it");
     }
     let max_batch = raw.max_batch.map_or(usual.max_batch, |n| n as usize);
@@ -68,7 +69,7 @@ fn models_dir(check: &mut Check, at: &[Step], written: Option<&Path>) -> PathBuf
             if !folder.is_dir() {
                 let hint =
                     "a folder with one folder per model; relative paths start at the configuration file's folder";
-                check.problem(at, format!("{} is no folder", folder.display()), hint);
+                check.problem(at, format!("{} is no folder", check.said_path(at, written)), hint);
             }
             folder
         }
@@ -90,7 +91,8 @@ fn model(check: &mut Check, at: &[Step], models_dir: &Path, name: &str) {
         return;
     }
     let installed = installed(models_dir).join(", ");
-    let what = format!("no model `{name}` in {}", models_dir.display());
+    let said = if check.place(at).written { check.tree.said(at) } else { format!("`{name}`") };
+    let what = format!("no model {said} in {}", models_dir.display());
     check.problem(at, what, format!("installed: {}", if installed.is_empty() { "none" } else { &installed }));
 }
 

@@ -15,8 +15,10 @@ pub(super) fn listen(check: &mut Check, name: &str, raw: &RawListen, usual: Sock
     };
     let auth = check.login(&[name.into()], &login);
     let listen = raw.listen.map_or(usual, |listen| listen.0);
-    let some_login = raw.username.is_some() || raw.password.is_some() || raw.password_file.is_some();
-    if !listen.ip().is_loopback() && !some_login && !insecure {
+    // Who wrote a login that is none has been told so by now.
+    let written = ["username", "password", "password_file"].map(|key| check.place(&[name.into(), key.into()]).written);
+    let told = written.contains(&true) && !check.problems.is_empty();
+    if !listen.ip().is_loopback() && auth.is_none() && !insecure && !told {
         let hint = "add `username` and `password`, listen on 127.0.0.1, or write `insecure: true` at the top level";
         check.problem(
             &[name.into(), "listen".into()],

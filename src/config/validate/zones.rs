@@ -57,11 +57,12 @@ fn name(check: &mut Check, at: &[Step], zone: &RawZone, first_lines: &mut HashMa
     let sound = (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(fits);
     if !sound || name.starts_with('-') || name.ends_with('-') {
         let hint = "1 to 63 lower-case letters, digits and `-`, neither first nor last; such as entrance";
-        check.problem(&key, format!("`{name}` cannot be a name"), hint);
+        let what = format!("{} cannot be a name", check.tree.said(&key));
+        check.problem(&key, what, hint);
     }
     if let Some(line) = first_lines.get(name) {
-        let hint = format!("see line {line}");
-        check.problem(&key, format!("`{name}` is the name of another zone of this camera"), hint);
+        let what = format!("{} is the name of another zone of this camera", check.tree.said(&key));
+        check.problem(&key, what, format!("see line {line}"));
         return None;
     }
     first_lines.insert(name.clone(), place.line);

@@ -1,10 +1,14 @@
-//! The log: tracing events to the standard error, as text or JSON, with GStreamer's own messages among them.
+//! The log: tracing events to the standard error, as text or JSON, with GStreamer's and GLib's own messages among them.
+//!
+//! A standard error that cannot be written ends and stalls nothing: see `writer`.
 //!
 //! GStreamer's messages may quote URLs with credentials, so they are redacted. The same message in a loop would bury
 //! the rest, so each place of GStreamer's code is heard a few times per period, with a count of what was held back.
 
+mod writer;
+
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +17,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::cli::LogFormat;
 use crate::config::secret::redact;
+
+pub(crate) use writer::lines_dropped;
 
 /// What a service logs where nobody says otherwise. Not GStreamer: a camera's supervisor reports what follows from its
 /// errors (`--log info,gst=warn` shows them too). ONNX Runtime's binding tells at `info` what it does at each start.
@@ -24,6 +30,8 @@ const BURST: u32 = 3;
 const PERIOD: Duration = Duration::from_secs(30);
 /// Places remembered; the oldest periods go first.
 const PLACES: usize = 256;
+/// Time for the lines that wait where GLib is about to end the process.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// Not a log filter.
 #[derive(Debug, thiserror::Error)]
@@ -41,24 +49,50 @@ pub fn start(format: LogFormat, filter: Option<&str>, service: bool) -> Result<(
     let filter = filter.unwrap_or(if service { SERVICE } else { COMMAND });
     let parsed = EnvFilter::try_new(filter)
         .map_err(|error| BadFilter { filter: filter.to_owned(), cause: error.to_string() })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(Stderr);
+    // The library's own reports of lines that it cannot write go to the standard error by `eprintln!`, which panics.
+    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(Lines).log_internal_errors(false);
     // A second start (tests in one process) finds a subscriber in place.
     let _already = match format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
     panics_are_logged();
+    // Without the thread lines are written by whoever logs.
+    if let Err(error) = writer::start(format, !service) {
+        tracing::warn!(%error, "no thread for the log: it may hold up what it tells of");
+    }
     Ok(())
 }
 
-/// Writes to the standard error and does not mind when nobody reads it any more.
-struct Stderr;
+/// A text for people on the standard error, in its place among the log's lines; `text` ends with a line's end.
+pub(crate) fn say(text: &str) {
+    writer::put(text.as_bytes());
+}
 
-impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = std::io::Stderr;
+/// Waits until all lines are written, `limit` at most; `None`: as long as their reader takes.
+pub(crate) fn flush(limit: Option<Duration>) {
+    writer::flush(limit);
+}
 
-    fn make_writer(&'a self) -> Self::Writer {
-        std::io::stderr()
+/// Takes formatted lines.
+struct Lines;
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        writer::put(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -102,6 +136,30 @@ pub fn bridge_gstreamer() {
             tracing::debug!(target: "gst", category, object, held_back, "{text}");
         }
     });
+}
+
+/// Sends what GLib and the libraries on it complain of, and what they print, to the log, in GLib's own form: else it would
+/// be written to the standard error by whichever thread it comes from. Call once.
+pub fn bridge_glib() {
+    use gst::glib;
+    glib::log_set_writer_func(|level, fields| {
+        let field = |name: &str| fields.iter().find(|field| field.key() == name).and_then(|field| field.value_str());
+        let (domain, text) = (field("GLIB_DOMAIN").unwrap_or("GLib"), redact(field("MESSAGE").unwrap_or("?")));
+        match level {
+            glib::LogLevel::Error => {
+                tracing::error!(target: "glib", "{domain}-ERROR **: {text}");
+                // GLib ends the process after this one.
+                flush(Some(LAST_WORDS));
+            }
+            glib::LogLevel::Critical => tracing::error!(target: "glib", "{domain}-CRITICAL **: {text}"),
+            glib::LogLevel::Warning => tracing::warn!(target: "glib", "{domain}-WARNING **: {text}"),
+            _ => tracing::debug!(target: "glib", "{domain}: {text}"),
+        }
+        glib::LogWriterOutput::Handled
+    });
+    let printed = |text: &str| tracing::info!(target: "glib", "{}", redact(text.trim_end()));
+    glib::set_print_handler(printed);
+    glib::set_printerr_handler(printed);
 }
 
 /// Lets a place speak [`BURST`] times per [`PERIOD`].

@@ -6,5 +6,8 @@ use clap::Parser;
 use maskwatch::{cli::Cli, cmd};
 
 fn main() -> ExitCode {
-    cmd::main(Cli::parse())
+    match Cli::try_parse() {
+        Ok(cli) => cmd::main(cli),
+        Err(error) => cmd::usage(&error),
+    }
 }

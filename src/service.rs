@@ -41,6 +41,8 @@ const ALL_END: Duration = Duration::from_millis(4800);
 /// GStreamer or the elements cannot be loaded.
 pub fn start_media() -> anyhow::Result<()> {
     static BRIDGE: Once = Once::new();
+    static GLIB: Once = Once::new();
+    GLIB.call_once(logging::bridge_glib);
     gst::init().context("GStreamer does not start (run `make setup`)")?;
     BRIDGE.call_once(logging::bridge_gstreamer);
     gstmaskwatch::plugin_register_static().context("the elements of Maskwatch cannot be registered")

@@ -1,13 +1,20 @@
 //! The end of the program, asked for once and known everywhere: a token that threads and futures can wait for.
 //!
-//! The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once.
+//! The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once. SIGHUP, which a terminal
+//! sends that goes away, and an operator who wants a configuration read again, ends a command that runs over files like
+//! the others (unless `nohup` asked for the contrary), and never a service.
+//!
+//! SIGPIPE is ignored from the start by Rust's runtime: who writes to a reader that is gone gets an error.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
+
+/// Time for the lines that wait when the process ends at once.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// A request to end. Clones share it.
 #[derive(Clone)]
@@ -34,13 +41,34 @@ impl Shutdown {
         Self { inner: Arc::new(Inner { asked: Mutex::new(false), changed: Condvar::new(), async_side }) }
     }
 
-    /// A token that the first SIGINT or SIGTERM sets. The second ends the process at once, with status 1.
+    /// A token that the first SIGINT, SIGTERM or SIGHUP sets. The second ends the process at once, with status 1. SIGHUP
+    /// stays ignored where it was so at the start: `nohup`.
     ///
     /// # Errors
     /// Where the signals or the thread that waits for them cannot be had.
     pub fn on_signals() -> std::io::Result<Self> {
+        let ignored = std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, SIGHUP));
+        let also = if ignored { None } else { Some(SIGHUP) };
+        Self::on([SIGINT, SIGTERM].into_iter().chain(also))
+    }
+
+    /// The same of a service: SIGHUP is said in the log, and nothing more.
+    ///
+    /// # Errors
+    /// As of [`Self::on_signals`].
+    pub fn on_signals_of_service() -> std::io::Result<Self> {
+        let mut hangups = Signals::new([SIGHUP])?;
+        std::thread::Builder::new().name("hangups".into()).spawn(move || {
+            for _ in hangups.forever() {
+                tracing::warn!("SIGHUP: the service goes on; restart it to apply a changed configuration");
+            }
+        })?;
+        Self::on([SIGINT, SIGTERM])
+    }
+
+    fn on(which: impl IntoIterator<Item = i32>) -> std::io::Result<Self> {
         let shutdown = Self::new();
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let mut signals = Signals::new(which)?;
         let token = shutdown.clone();
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in signals.forever() {
@@ -97,14 +125,29 @@ impl Shutdown {
     }
 }
 
-/// Ends the process without tidying up.
+/// Ends the process without tidying up; what was logged gets a moment to be written.
 pub(crate) fn exit_at_once() -> ! {
+    crate::logging::flush(Some(LAST_LINES));
     std::process::exit(1)
+}
+
+/// Whether the process of this `/proc/PID/status` ignores a signal: a mask in hexadecimal, from signal 1 on.
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signals_that_are_ignored_are_read_from_proc() {
+        let status = "Name:\tmaskwatch\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
+        assert!(ignores(status, SIGHUP) && ignores(status, 13) && !ignores(status, SIGINT));
+        assert!(!ignores("", SIGHUP) && !ignores("SigIgn: x", SIGHUP));
+    }
 
     #[test]
     fn wakes_threads_and_futures() {

@@ -10,13 +10,13 @@ use crate::sim::{Options, Server};
 /// Serves until a signal.
 pub(super) fn run(args: &CameraSimArgs) -> anyhow::Result<ExitCode> {
     service::start_media()?;
-    let shutdown = Shutdown::on_signals()?;
+    let shutdown = Shutdown::on_signals_of_service()?;
     let server = Server::start_files(&Options { listen: args.listen, auth: None }, &args.files)?;
     let mut text = String::new();
     for (index, file) in args.files.iter().enumerate() {
         text += &format!("{}  {}\n", server.url(index), file.display());
     }
-    super::print(&format!("{text}Stop  Ctrl-C\n"))?;
+    super::greet(format!("{text}Stop  Ctrl-C\n"));
     shutdown.wait();
     drop(server);
     Ok(ExitCode::SUCCESS)

@@ -16,14 +16,13 @@ use crate::sim;
 
 /// Runs until a signal, or as long as `--seconds` says.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = Shutdown::on_signals()?;
+    let shutdown = Shutdown::on_signals_of_service()?;
     service::start_media()?;
     let folder = args.scenes.clone().unwrap_or_else(find_folder);
     let cameras = demo::cameras(&folder, |count| {
         let text =
             format!("Making {count} clips in {}; this is done once and takes some seconds …\n", folder.display());
-        // Only a courtesy: nothing is lost when nobody reads it.
-        let _ = super::print(&text);
+        super::greet(text);
     })?;
     if args.prepare {
         super::print(&format!("The clips are in {}\n", folder.display()))?;
@@ -32,7 +31,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let clips: Vec<PathBuf> = cameras.iter().map(|camera| camera.clip.clone()).collect();
     let simulated = sim::Server::start_files(&sim::Options::local(), &clips).context("the simulated cameras")?;
     let service = Service::start(plan(args, &cameras, &simulated)?)?;
-    super::print(&greeting(&service, &simulated))?;
+    super::greet(greeting(&service, &simulated));
     match args.seconds {
         Some(seconds) => drop(shutdown.wait_timeout(Duration::from_secs(seconds))),
         None => shutdown.wait(),

@@ -14,7 +14,9 @@ mod window;
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context;
 use maskwatch_engine::{EngineError, EngineOptions};
 
 use crate::cli::{Cli, Command, ModelArgs};
@@ -26,6 +28,8 @@ use crate::logging;
 const FAILED: u8 = 1;
 /// Bad usage or bad configuration.
 const BAD: u8 = 2;
+/// Time for a service's last lines to be written: nobody may read them.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Bad usage that the command line's types cannot see.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ impl std::error::Error for Usage {}
 /// Runs the command. Errors go to the standard error.
 pub fn main(cli: Cli) -> ExitCode {
     let service = matches!(cli.command, Command::Run(_) | Command::Demo(_) | Command::CameraSim(_));
+    // Also when a panic ends the program.
+    let _last_lines = LastLines(service.then_some(LAST_LINES));
     let result = logging::start(cli.log_format, cli.log.as_deref(), service)
         .map_err(|error| anyhow::Error::from(Usage(error.to_string())))
         .and_then(|()| dispatch(cli.command));
@@ -49,6 +55,17 @@ pub fn main(cli: Cli) -> ExitCode {
         complain(&error);
         ExitCode::from(if is_usage(&error) { BAD } else { FAILED })
     })
+}
+
+/// Shows what the command line's parser has to say: help, the version, or what is wrong.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let lost = error.print().is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+    match error.exit_code() {
+        // Help that could not be shown: only that of somebody who asked for it counts.
+        0 if lost => ExitCode::from(FAILED),
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(BAD),
+    }
 }
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
@@ -72,26 +89,45 @@ fn is_usage(error: &anyhow::Error) -> bool {
         || error.downcast_ref::<EngineError>().is_some_and(EngineError::is_config)
 }
 
+/// Writes what waits when it is dropped.
+struct LastLines(Option<Duration>);
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        logging::flush(self.0);
+    }
+}
+
 /// The error and what led to it, one line each; a configuration's problems as they are, so that editors find them.
 fn complain(error: &anyhow::Error) {
-    let mut stderr = std::io::stderr().lock();
-    // Nobody is left to tell when this fails.
-    let _ =
-        if error.is::<ConfigError>() { writeln!(stderr, "{error}") } else { writeln!(stderr, "maskwatch: {error:#}") };
+    if error.is::<ConfigError>() { logging::say(&format!("{error}\n")) } else { tell(&format!("{error:#}")) }
 }
 
 /// Writes text to the standard output. A reader that went away is no error: `maskwatch schema | head`.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+        other => other.context("the standard output cannot be written"),
+    }
+}
+
+/// Writes what a service says of itself to the standard output. A courtesy: it goes on where nobody can read that, and
+/// does not wait for a reader.
+pub(crate) fn greet(text: String) {
+    let written = std::thread::Builder::new().name("greeting".into()).spawn(move || {
+        if let Err(error) = print(&text) {
+            tracing::warn!("{error:#}");
+        }
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, "no thread for the greeting");
     }
 }
 
 /// A line on the standard error, beside the log: of one input among many, which does not end the command.
 pub(crate) fn tell(text: &str) {
-    // Nobody is left to tell when this fails.
-    let _ = writeln!(std::io::stderr().lock(), "maskwatch: {text}");
+    logging::say(&format!("maskwatch: {text}\n"));
 }
 
 /// The engine's options for a plan of a command that runs networks without an engine.

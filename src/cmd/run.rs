@@ -9,10 +9,10 @@ use crate::shutdown::Shutdown;
 
 /// Runs until a signal.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::on_signals_of_service()?;
     let plan = config::load(&args.config)?;
-    let shutdown = Shutdown::on_signals()?;
     let service = Service::start(plan)?;
-    super::print(&format!("{}Stop      Ctrl-C\n", service.directions()))?;
+    super::greet(format!("{}Stop      Ctrl-C\n", service.directions()));
     shutdown.wait();
     service.stop();
     Ok(ExitCode::SUCCESS)

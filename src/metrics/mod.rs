@@ -10,6 +10,7 @@ mod camera;
 mod engine;
 mod events;
 pub mod labels;
+mod log;
 mod process;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +70,7 @@ impl Metrics {
             ))?,
         )?;
         registry.register(Box::new(process::ProcessMetrics::new()?))?;
+        registry.register(Box::new(log::LogMetrics::new()?))?;
         Ok(Arc::new(Self {
             cameras: CameraFamilies::new(&registry)?,
             engine: EngineFamilies::new(&registry)?,

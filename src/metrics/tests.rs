@@ -14,6 +14,7 @@ fn known_series_exist_at_zero() {
     let text = metrics.render().unwrap();
     for series in [
         r#"maskwatch_camera_up{camera="gate"} 0"#,
+        "maskwatch_log_lines_dropped_total 0",
         r#"maskwatch_camera_connects_total{camera="gate"} 0"#,
         r#"maskwatch_camera_disconnects_total{camera="gate",reason="refused"} 0"#,
         r#"maskwatch_frames_total{camera="gate",stage="encoded"} 0"#,

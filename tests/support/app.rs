@@ -1,6 +1,6 @@
 //! The program under test as a user starts it: a config file, a child process, its ports.
 
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -87,6 +87,12 @@ impl AppConfig {
     /// Writes the file and starts `maskwatch run` on free ports; returns when it answers `/livez`.
     #[track_caller]
     pub fn start(self) -> App {
+        self.start_with(Stdio::piped(), Stdio::piped())
+    }
+
+    /// The same with other outputs.
+    #[track_caller]
+    pub fn start_with(self, stdout: Stdio, stderr: Stdio) -> App {
         let folder = super::temp_dir();
         let (http, rtsp) = (free_port(), free_port());
         let config = folder.path().join("maskwatch.yaml");
@@ -94,7 +100,8 @@ impl AppConfig {
         let mut command = Command::new(maskwatch());
         command.args(["run", "-c"]).arg(&config).args(&self.args).current_dir(root());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        let mut app = App { process: Process::start("maskwatch", &mut command), http, rtsp, folder };
+        let process = Process::start_with("maskwatch", command.stdout(stdout).stderr(stderr));
+        let mut app = App { process, http, rtsp, folder };
         app.wait_alive();
         app
     }

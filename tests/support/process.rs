@@ -26,13 +26,18 @@ pub struct Process {
 impl Process {
     /// Starts `command`; `name` stands in messages.
     pub fn start(name: &str, command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        Self::start_with(name, command.stdout(Stdio::piped()).stderr(Stdio::piped()))
+    }
+
+    /// The same with the outputs that the command names: only those that are pipes of this process are kept.
+    pub fn start_with(name: &str, command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).process_group(0);
         let mut child = command.spawn().unwrap_or_else(|error| {
             panic!("{name} doesn't start: {error}; is its package installed? (`make setup` installs it)")
         });
         let log = Arc::new(Log::default());
-        collect(&log, child.stdout.take().unwrap());
-        collect(&log, child.stderr.take().unwrap());
+        child.stdout.take().into_iter().for_each(|output| collect(&log, output));
+        child.stderr.take().into_iter().for_each(|output| collect(&log, output));
         Self { name: name.into(), child, log, status: None }
     }
 

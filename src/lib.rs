@@ -22,4 +22,4 @@ pub mod rtsp;
 pub mod service;
 pub mod shutdown;
 pub mod sim;
-mod tls;
+pub mod state_file;

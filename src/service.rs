@@ -113,7 +113,7 @@ impl Service {
             Arc::clone(&metrics),
             Arc::clone(&roster),
             Arc::clone(&people),
-            Arc::clone(events.feed()),
+            &events,
             rtsp.address().port(),
             plan.http.auth.as_ref(),
         );

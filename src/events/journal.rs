@@ -20,8 +20,6 @@ const TICK: Duration = Duration::from_millis(500);
 const FIGURES: Duration = Duration::from_secs(5);
 /// Happenings taken in one go.
 const MOST: usize = 512;
-/// Least time between two log lines about a disk that refuses.
-const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// The people in the window of a camera's zone now.
 pub(super) type Figures = Box<dyn Fn(&str, &str) -> Counts + Send>;
@@ -41,7 +39,6 @@ impl Journal {
     /// Works until it is asked to end; everything put before that is in the spool then.
     pub(super) fn run(mut self) -> Spool {
         let mut looked: Option<Instant> = None;
-        let mut complained: Option<Instant> = None;
         loop {
             let (drafts, ended) = self.hear();
             let mut drafts = drafts;
@@ -50,12 +47,9 @@ impl Journal {
                 drafts.extend(self.look_at_figures());
             }
             self.take_in(drafts);
-            if let Err(error) = self.spool.save()
-                && complained.is_none_or(|last| last.elapsed() >= COMPLAIN)
-            {
-                complained = Some(Instant::now());
-                tracing::error!(%error, "events wait in memory until the disk takes them");
-            }
+            // The store's health tells of errors.
+            let _ = self.spool.save(false);
+            super::count_lost(&mut self.spool, &self.sinks);
             for (sink, waiting) in self.sinks.iter().zip(self.spool.waiting()) {
                 sink.waiting(waiting);
             }

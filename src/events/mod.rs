@@ -32,10 +32,11 @@ use self::inbox::{Happening, Inbox};
 use self::journal::Journal;
 use self::policy::{Policy, Watched};
 use self::sinks::Senders;
-use self::spool::Spool;
+use self::spool::{Spool, StoredAt};
 use crate::camera::Listener;
 use crate::config::plan::{CameraPlan, EventsPlan, Privacy};
-use crate::metrics::{Metrics, SinkMetrics};
+use crate::metrics::{EventResult, Metrics, SinkMetrics};
+use crate::state_file::{Folder, StoreHealth};
 
 /// Events at work.
 pub struct Events {
@@ -43,6 +44,8 @@ pub struct Events {
     feed: Arc<Feed>,
     journal: Running<Spool>,
     senders: Senders,
+    sinks: Arc<[SinkMetrics]>,
+    store: Option<Arc<StoreHealth>>,
 }
 
 impl Events {
@@ -50,7 +53,8 @@ impl Events {
     /// compliance window of a camera and a zone.
     ///
     /// # Errors
-    /// The spool cannot be written or is in use; a sink's certificates cannot be read; the system gives no thread.
+    /// The spool is in use; a sink's certificates cannot be read; the system gives no thread. A disk that refuses is no
+    /// error: it is said in the log, the metrics and the API, and events wait in memory meanwhile.
     pub fn start(
         plan: &EventsPlan,
         state_dir: Option<&Path>,
@@ -64,7 +68,12 @@ impl Events {
         if folder.is_none() && !names.is_empty() {
             tracing::info!("events wait in memory only: there is no state_dir");
         }
-        let spool = Spool::open(folder, &names, plan.spool_bytes)?;
+        let kind = &spool::KIND;
+        let store = folder.map(|_| Arc::new(StoreHealth::new(kind, metrics.state_store(kind.store))));
+        let stored_at = folder
+            .zip(store.as_ref())
+            .map(|(path, health)| StoredAt { folder: Folder::new(path), health: Arc::clone(health) });
+        let spool = Spool::open(stored_at, &names, plan.spool_bytes).context("events")?;
         let lanes = (0..names.len()).map(|index| spool.lane(index)).collect();
         let senders = Senders::start(&plan.sinks, lanes, &sinks)?;
         let (inbox, happenings) = Inbox::new(Arc::clone(&sinks));
@@ -76,10 +85,10 @@ impl Events {
             figures: Box::new(figures),
             feed: Arc::clone(&feed),
             spool,
-            sinks,
+            sinks: Arc::clone(&sinks),
         };
         let journal = Running::spawn("events", move || journal.run()).context("events: no thread")?;
-        Ok(Self { inbox, feed, journal, senders })
+        Ok(Self { inbox, feed, journal, senders, sinks, store })
     }
 
     /// Events of this camera are wanted from now on; called again when its plan has changed.
@@ -100,6 +109,11 @@ impl Events {
         Arc::new(self.inbox.clone())
     }
 
+    /// How the store stands; `None` where events wait in memory only, or none do.
+    pub fn store(&self) -> Option<&Arc<StoreHealth>> {
+        self.store.as_ref()
+    }
+
     /// For those who listen now.
     pub fn feed(&self) -> &Arc<Feed> {
         &self.feed
@@ -113,12 +127,31 @@ impl Events {
             return;
         };
         self.senders.stop(deadline);
-        let waiting = spool.waiting().into_iter().max().unwrap_or_default();
-        match spool.save() {
-            Ok(()) if waiting > 0 => tracing::info!(waiting, "events wait for the next start"),
+        let saved = spool.save(true);
+        count_lost(&mut spool, &self.sinks);
+        let (waiting, unsaved) = (spool.waiting(), spool.unsaved());
+        let most = waiting.iter().max().copied().unwrap_or_default();
+        match saved {
+            Err(error) if most > 0 => {
+                tracing::error!(unsaved, waiting = most, "events that wait in memory are lost: {error}");
+                for (sink, waiting) in self.sinks.iter().zip(waiting) {
+                    sink.count(EventResult::Dropped, waiting.min(unsaved));
+                }
+            }
+            Err(error) => tracing::error!("events that are delivered already may come again: {error}"),
+            Ok(()) if unsaved > 0 => {
+                tracing::warn!(events = unsaved, "events that wait in memory are lost: no state_dir")
+            }
+            Ok(()) if most > 0 => tracing::info!(waiting = most, "events wait for the next start"),
             Ok(()) => {}
-            Err(error) => tracing::error!(%error, "events that are delivered already may come again"),
         }
+    }
+}
+
+/// Counts what went with the disk.
+fn count_lost(spool: &mut Spool, sinks: &[SinkMetrics]) {
+    for (sink, lost) in sinks.iter().zip(spool.take_lost()) {
+        sink.count(EventResult::Dropped, lost);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The API's view of a camera.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::http::{HeaderMap, header};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::{State, people};
 use crate::config::plan::Privacy;
 use crate::roster::Entry;
+use crate::state_file::StoreHealth;
 
 /// The host by which the client reached us, so that stream addresses are ones that it can reach too. Only what a host
 /// may look like is taken over.
@@ -63,6 +65,20 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
         "stream": stream(host, state.rtsp_port, name),
         "snapshot": format!("/api/v1/cameras/{name}/snapshot.jpg"),
     })
+}
+
+/// What is to outlive the process, and whether it is on the disk now.
+pub(super) fn stores(state: &State) -> Vec<Value> {
+    let view = |store: &Arc<StoreHealth>| {
+        let standing = store.standing();
+        json!({
+            "store": store.store(),
+            "ok": standing.problem.is_none(),
+            "since": timestamp(standing.since),
+            "problem": standing.problem,
+        })
+    };
+    state.stores.iter().map(view).collect()
 }
 
 /// What the advice follows from: the last ten minutes.

@@ -18,11 +18,12 @@ use std::thread::JoinHandle;
 use tokio::sync::Semaphore;
 
 use crate::config::plan::Credentials;
-use crate::events::Feed;
+use crate::events::{Events, Feed};
 use crate::metrics::Metrics;
 use crate::people::People;
 use crate::roster::Roster;
 use crate::shutdown::Shutdown;
+use crate::state_file::StoreHealth;
 
 /// Snapshots in the making at a time: each is a full picture's conversion and JPEG.
 const SNAPSHOTS: usize = 2;
@@ -39,21 +40,24 @@ pub struct State {
     snapshots: Arc<Semaphore>,
     feed: Arc<Feed>,
     listeners: Arc<Semaphore>,
+    stores: Vec<Arc<StoreHealth>>,
 }
 
 impl State {
-    /// `auth`: who may come in; `None`: everybody.
+    /// `events`: gives the latest events. `auth`: who may come in; `None`: everybody.
     pub fn new(
         metrics: Arc<Metrics>,
         roster: Arc<Roster>,
         people: Arc<People>,
-        feed: Arc<Feed>,
+        events: &Events,
         rtsp_port: u16,
         auth: Option<&Credentials>,
     ) -> Arc<Self> {
+        let stores = people.store().into_iter().chain(events.store()).cloned().collect();
+        let feed = Arc::clone(events.feed());
         let auth = auth.map(auth::Guard::new);
         let (snapshots, listeners) = (Arc::new(Semaphore::new(SNAPSHOTS)), Arc::new(Semaphore::new(LISTENERS)));
-        Arc::new(Self { metrics, roster, people, rtsp_port, auth, snapshots, feed, listeners })
+        Arc::new(Self { metrics, roster, people, rtsp_port, auth, snapshots, feed, listeners, stores })
     }
 }
 

@@ -73,7 +73,8 @@ async function refresh() {
     if (!answer.ok) throw new Error("HTTP " + answer.status);
     const body = await answer.json();
     const up = body.cameras.filter((camera) => camera.state === "up").length;
-    note.textContent = up + " of " + body.cameras.length + " cameras up";
+    const problems = body.stores.filter((store) => !store.ok).map((store) => store.problem);
+    note.textContent = [up + " of " + body.cameras.length + " cameras up", ...problems].join(" · ");
     const mosaic = document.getElementById("mosaic");
     mosaic.textContent = body.mosaic;
     mosaic.href = body.mosaic;

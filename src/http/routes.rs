@@ -100,7 +100,8 @@ async fn ready(state: Shared, headers: HeaderMap) -> Response {
 async fn cameras(state: Shared, headers: HeaderMap) -> Response {
     let host = api::host_of(&headers);
     let all: Vec<_> = state.roster.all().iter().map(|entry| api::view(entry, &state, &host)).collect();
-    Json(json!({ "cameras": all, "mosaic": api::stream(&host, state.rtsp_port, crate::rtsp::MOSAIC) })).into_response()
+    let mosaic = api::stream(&host, state.rtsp_port, crate::rtsp::MOSAIC);
+    Json(json!({ "cameras": all, "mosaic": mosaic, "stores": api::stores(&state) })).into_response()
 }
 
 async fn camera(state: Shared, Path(name): Path<String>, headers: HeaderMap) -> Response {

@@ -38,6 +38,7 @@ pub struct Metrics {
     engine: EngineFamilies,
     events: EventFamilies,
     model_info: IntGaugeVec,
+    state_store_ok: IntGaugeVec,
     reload_successful: IntGauge,
     reload_timestamp: prometheus::Gauge,
     /// Handles given out, so that asking twice for a camera gives the same one.
@@ -80,6 +81,12 @@ impl Metrics {
                 "model_info",
                 "Always 1; the labels say which models run and where.",
                 &["model", "precision", "provider"],
+            )?,
+            state_store_ok: gauges(
+                &registry,
+                "state_store_ok",
+                "1: what is to outlive the process is on the disk; 0: it waits in memory.",
+                &["store"],
             )?,
             reload_successful,
             reload_timestamp,
@@ -124,6 +131,11 @@ impl Metrics {
     /// An event sink's handle; its series exist from now on.
     pub fn sink(&self, name: &str) -> SinkMetrics {
         self.events.sink(name)
+    }
+
+    /// Whether this store (`people`, `events`) is up to date on its disk; there is a series for each that is in use.
+    pub(crate) fn state_store(&self, store: &str) -> IntGauge {
+        self.state_store_ok.with_label_values(&[store])
     }
 
     /// A camera gives statistics only: series that move with single people go, its own and those of the engine.

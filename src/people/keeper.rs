@@ -1,24 +1,21 @@
 //! The thread that stores the counts and renews the overlay's captions.
 //!
 //! A person counted is on the disk within a second: what changed meanwhile goes into one transaction. While the disk
-//! refuses, changes wait in memory, bounded by the number of places and steps, and are tried again.
+//! refuses, changes wait in memory, bounded by the number of places and steps; see `shelf`.
 
-use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::store::{Store, StoreError};
+use super::shelf::Shelf;
 use super::{People, now};
 
 /// Least time between two transactions: what a crash of the machine may cost, and what a disk has to bear at most.
 const PACE: Duration = Duration::from_secs(1);
 /// Captions are renewed this often while nobody comes: people leave the window by themselves.
 const RENEW: Duration = Duration::from_secs(5);
-/// Pause after the disk refused.
-const RETRY: Duration = Duration::from_secs(10);
 /// How often what is too old is removed.
 const EXPIRE: Duration = Duration::from_secs(3600);
 
@@ -29,18 +26,14 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Opens the store in `folder`, takes over what is there, and starts. Without a folder, or where it cannot be used
-    /// (said in the log), nothing outlives the process.
-    pub(super) fn start(people: &Arc<People>, folder: Option<&Path>, wake: Receiver<()>) -> std::io::Result<Self> {
-        let store = folder.and_then(|folder| {
-            open(people, folder)
-                .inspect_err(|error| {
-                    tracing::error!("people counted are not kept over a restart: {error}");
-                })
-                .ok()
-        });
+    /// Takes over what is on the `shelf`, as far as its disk gives it now, and starts. Without one nothing outlives the
+    /// process.
+    pub(super) fn start(people: &Arc<People>, mut shelf: Option<Shelf>, wake: Receiver<()>) -> std::io::Result<Self> {
+        if let Some(shelf) = &mut shelf {
+            shelf.keep(&people.ledger, now(), false);
+        }
         let (stop, stopped) = bounded(0);
-        let work = Work { people: Arc::downgrade(people), store, troubled: None, expired: Instant::now() };
+        let work = Work { people: Arc::downgrade(people), shelf, expired: Instant::now() };
         let thread = std::thread::Builder::new().name("people".into()).spawn(move || work.run(&wake, &stopped))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
@@ -62,29 +55,9 @@ impl Drop for Keeper {
     }
 }
 
-fn open(people: &People, folder: &Path) -> Result<Store, StoreError> {
-    let (store, rows, aside) = Store::open(folder)?;
-    if let Some(aside) = aside {
-        let name = aside.display();
-        tracing::error!(
-            "people counted before are lost: the store was corrupt and is now {name}; counting begins anew"
-        );
-    }
-    let rows = {
-        let mut ledger = people.ledger();
-        ledger.restore(now(), rows);
-        ledger.take_dirty()
-    };
-    store.write(&rows, true)?;
-    tracing::info!(folder = %folder.display(), counts = rows.len(), "people counted before go on");
-    Ok(store)
-}
-
 struct Work {
     people: Weak<People>,
-    store: Option<Store>,
-    /// Since when the disk refuses.
-    troubled: Option<Instant>,
+    shelf: Option<Shelf>,
     expired: Instant,
 }
 
@@ -92,10 +65,11 @@ impl Work {
     fn run(mut self, wake: &Receiver<()>, stopped: &Receiver<()>) {
         loop {
             let begin = Instant::now();
+            let retry = self.shelf.as_ref().and_then(Shelf::pause).unwrap_or(RENEW);
             let asked = crossbeam_channel::select! {
                 recv(wake) -> _ => true,
                 recv(stopped) -> _ => false,
-                default(RENEW) => true,
+                default(RENEW.min(retry)) => true,
             };
             let Some(people) = self.people.upgrade() else { return };
             self.store_changes(&people, !asked);
@@ -116,25 +90,10 @@ impl Work {
     }
 
     fn store_changes(&mut self, people: &People, last: bool) {
-        let Some(store) = &self.store else {
+        match &mut self.shelf {
+            Some(shelf) => shelf.keep(&people.ledger, now(), last),
             // Nobody stores them: they need not be remembered as changed.
-            drop(people.ledger().take_dirty());
-            return;
-        };
-        if !last && self.troubled.is_some_and(|since| since.elapsed() < RETRY) {
-            return;
-        }
-        let rows = people.ledger().take_dirty();
-        if rows.is_empty() {
-            return;
-        }
-        match store.write(&rows, false) {
-            Ok(()) => self.troubled = None,
-            Err(error) => {
-                tracing::error!("people counted cannot be stored; tried again: {error}");
-                people.ledger().keep_dirty(rows);
-                self.troubled = Some(Instant::now());
-            }
+            None => drop(people.ledger().take_dirty()),
         }
     }
 
@@ -144,10 +103,8 @@ impl Work {
         }
         self.expired = Instant::now();
         let oldest = people.ledger().expire(now());
-        if let Some(store) = &self.store
-            && let Err(error) = store.forget(oldest)
-        {
-            tracing::warn!("old counts stay in the store: {error}");
+        if let Some(shelf) = &mut self.shelf {
+            shelf.forget(oldest);
         }
     }
 }

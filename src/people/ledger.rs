@@ -142,18 +142,29 @@ impl Ledger {
         keys.into_iter().filter_map(|key| self.row(key)).collect()
     }
 
-    /// Rows that could not be stored are told again.
-    pub(super) fn keep_dirty(&mut self, rows: Vec<Row>) {
-        self.dirty.extend(rows.into_iter().map(|row| row.key));
-    }
-
     fn row(&self, key: Key) -> Option<Row> {
         let place = self.places.get(&(key.camera.clone(), key.zone.clone()))?;
         let counts = match key.book {
             Book::Window => place.window.bucket(Duration::from_secs(key.begin_s)).1,
             Book::Quarters => place.quarters.get(&key.begin_s).copied().unwrap_or_default(),
         };
-        Some(Row { key, counts })
+        // Nobody: it has grown too old meanwhile.
+        (counts.total() > 0).then_some(Row { key, counts })
+    }
+
+    /// All counts.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for ((camera, zone), place) in &self.places {
+            let mut add = |book, begin_s, counts| {
+                let key = Key { book, camera: camera.clone(), zone: zone.clone(), begin_s };
+                rows.push(Row { key, counts });
+            };
+            let buckets = place.window.closed(Duration::MAX);
+            buckets.for_each(|(begin, counts)| add(Book::Window, begin.as_secs(), counts));
+            place.quarters.iter().for_each(|(begin_s, counts)| add(Book::Quarters, *begin_s, *counts));
+        }
+        rows
     }
 
     /// Takes over what was stored, as far as it is not too old. All that fits is dirty afterwards: steps of another

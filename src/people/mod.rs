@@ -7,6 +7,7 @@
 
 mod keeper;
 mod ledger;
+mod shelf;
 mod store;
 
 use std::collections::HashMap;
@@ -23,11 +24,13 @@ use maskwatch_vision::statistics::Totals;
 pub use keeper::Keeper;
 use ledger::Ledger;
 pub use ledger::Stretch;
+use shelf::Shelf;
 
 use crate::camera::Listener;
 use crate::config::plan::CompliancePlan;
 use crate::frames::Hub;
 use crate::metrics::Metrics;
+use crate::state_file::{Folder, StoreHealth};
 
 /// The zone of people counted on the camera as a whole.
 pub const WHOLE_PICTURE: &str = "";
@@ -42,14 +45,15 @@ pub struct People {
     /// Cameras whose captions show the window.
     hubs: Mutex<HashMap<String, Arc<Hub>>>,
     wake: Sender<()>,
+    store: Option<Arc<StoreHealth>>,
 }
 
 impl People {
     /// Takes over what was counted before, from `state_dir` where there is one, and starts to keep what comes.
     ///
     /// # Errors
-    /// The system gives no thread. A store that cannot be used is no error: it is said in the log, and people are
-    /// counted from now on.
+    /// The system gives no thread. A disk that refuses is no error: it is said in the log, the metrics and the API, people
+    /// are counted in memory, and all is brought together when the disk gives and takes again.
     pub fn start(
         metrics: Arc<Metrics>,
         plan: CompliancePlan,
@@ -58,8 +62,11 @@ impl People {
         // One wish to be woken is as good as many.
         let (wake, woken) = crossbeam_channel::bounded(1);
         let (ledger, hubs) = (Mutex::new(Ledger::new(plan)), Mutex::default());
-        let people = Arc::new(Self { metrics, plan, ledger, hubs, wake });
-        let keeper = Keeper::start(&people, state_dir, woken)?;
+        let store = state_dir.map(|_| Arc::new(StoreHealth::new(&store::KIND, metrics.state_store(store::KIND.store))));
+        let shelf =
+            state_dir.zip(store.as_ref()).map(|(path, health)| Shelf::new(Folder::new(path), Arc::clone(health)));
+        let people = Arc::new(Self { metrics, plan, ledger, hubs, wake, store });
+        let keeper = Keeper::start(&people, shelf, woken)?;
         Ok((people, keeper))
     }
 
@@ -95,6 +102,11 @@ impl People {
     /// quarters of an hour, outward.
     pub fn history(&self, camera: &str, zone: &str, span: (Duration, Duration), step: Duration) -> Vec<Stretch> {
         self.ledger().history((camera, zone), span, step, MOST_STRETCHES)
+    }
+
+    /// How the store stands; `None` where nothing is stored.
+    pub fn store(&self) -> Option<&Arc<StoreHealth>> {
+        self.store.as_ref()
     }
 
     /// How the windows are made.

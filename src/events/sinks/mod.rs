@@ -180,10 +180,7 @@ async fn work(sink: &mut impl Sink, progress: &mut Progress, end: &mut watch::Re
             return;
         }
         let result = tokio::select! {
-            found = progress.lane.next(MOST) => match found {
-                Ok(records) => sink.deliver(&records, progress).await,
-                Err(error) => Err(Trouble::new(error.to_string(), "see the disk of state_dir")),
-            },
+            found = progress.lane.next(MOST) => sink.deliver(&found, progress).await,
             trouble = sink.idle() => Err(trouble),
             _ = end.changed(), if !ending => continue,
         };

@@ -1,13 +1,12 @@
-//! The row on disk, in a file of redb: whole after every crash, and written in one durable step per batch.
+//! The row on disk, in a state file: whole after every crash, and written in one durable step per batch.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
 
 use super::{OVERHEAD, Record};
+use crate::state_file::{self, Folder, Kind, StateError, StateFile};
 
 /// Number to event.
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
@@ -16,26 +15,18 @@ const PLACES: TableDefinition<&str, u64> = TableDefinition::new("sinks");
 /// Numbers never begin anew, also when no event waits.
 const HEAD: TableDefinition<(), u64> = TableDefinition::new("head");
 
-/// The file's name in its folder.
-const FILE: &str = "events.redb";
-/// Memory for pages: the row is read and written at its ends.
-const CACHE: usize = 4 << 20;
-
-/// Why there is no spool on disk.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SpoolError {
-    /// Another process has it.
-    #[error("events: {0} is in use (is another maskwatch running with the same state_dir?)")]
-    InUse(PathBuf),
-    /// The folder or the file cannot be used.
-    #[error("events: {path} cannot be written: {cause} (may this user write to state_dir, and is there room?)")]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// What the system or the store said.
-        cause: String,
-    },
-}
+/// Of the row.
+pub(crate) const KIND: Kind = Kind {
+    store: "events",
+    file: "events.redb",
+    format: 1,
+    // It is read and written at its ends.
+    cache_bytes: 4 << 20,
+    // redb mends by itself what a crash leaves; to read all of a long row would hold up the start.
+    check: false,
+    loss: "what waited in it is not sent",
+    meanwhile: "events wait in memory",
+};
 
 /// What was found on disk.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,127 +39,96 @@ pub(super) struct Found {
     pub(super) places: BTreeMap<String, u64>,
 }
 
-/// An open file.
-pub(super) struct Disk {
-    path: PathBuf,
-    database: Database,
+/// What a step writes.
+pub(super) struct Step<'a> {
+    /// Events with their numbers.
+    pub(super) events: &'a mut dyn Iterator<Item = (u64, Bytes)>,
+    /// Events up to this number go.
+    pub(super) floor: u64,
+    /// Number of the latest event.
+    pub(super) head: u64,
+    /// All sinks' places.
+    pub(super) places: &'a [(&'a str, u64)],
+    /// All events that are there go, whatever their number.
+    pub(super) anew: bool,
 }
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Disk(StateFile);
 
 impl Disk {
     /// Opens or makes the file. A broken one is moved aside, with a line in the log.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Found), SpoolError> {
-        let path = folder.join(FILE);
-        let unusable = |cause: String| SpoolError::Unusable { path: path.clone(), cause };
-        std::fs::create_dir_all(folder).map_err(|error| unusable(error.to_string()))?;
-        let whole = |path: &Path| -> Result<(Self, Found), redb::Error> {
-            let database = Database::builder().set_cache_size(CACHE).create(path)?;
-            let disk = Self { path: path.to_path_buf(), database };
-            let found = disk.found()?;
-            Ok((disk, found))
-        };
-        match whole(&path) {
-            Ok(opened) => Ok(opened),
-            Err(redb::Error::DatabaseAlreadyOpen) => Err(SpoolError::InUse(path)),
-            Err(redb::Error::Io(error)) if !is_content(&error) => Err(unusable(error.to_string())),
-            Err(error) => {
-                let aside = aside(&path);
-                tracing::error!(%error, file = %path.display(), moved_to = %aside.display(),
-                    "events: the spool is broken; it is moved aside and begun anew, what waited in it is not sent");
-                std::fs::rename(&path, &aside).map_err(|error| unusable(error.to_string()))?;
-                whole(&path).map_err(|error| unusable(error.to_string()))
-            }
-        }
+    pub(super) fn open(folder: &Folder) -> Result<(Self, Found), StateError> {
+        let (file, found) = StateFile::open(folder, &KIND, find)?;
+        Ok((Self(file), found))
     }
 
-    fn found(&self) -> Result<Found, redb::Error> {
-        let write = self.database.begin_write()?;
-        let found = {
-            let (mut events, places, head) =
-                (write.open_table(EVENTS)?, write.open_table(PLACES)?, write.open_table(HEAD)?);
-            let last = events.last()?.map(|(seq, _)| seq.value());
-            let head = head.get(())?.map_or(0, |head| head.value()).max(last.unwrap_or(0));
-            let mut waiting: Vec<(u64, u64)> = Vec::new();
-            for entry in events.iter()? {
-                let (seq, json) = entry?;
-                waiting.push((seq.value(), json.value().len() as u64 + OVERHEAD));
-            }
-            // The row has no holes; what lies before one would count wrongly.
-            let whole = waiting.iter().rev().zip(0..).take_while(|((seq, _), back)| *seq == head - back).count();
-            for (seq, _) in &waiting[..waiting.len() - whole] {
-                events.remove(seq)?;
-            }
-            let sizes = waiting[waiting.len() - whole..].iter().map(|(_, size)| *size).collect();
-            let mut known = BTreeMap::new();
-            for entry in places.iter()? {
-                let (sink, done) = entry?;
-                known.insert(sink.value().to_owned(), done.value());
-            }
-            Found { head, sizes, places: known }
-        };
-        write.commit()?;
-        Ok(found)
-    }
-
-    /// Writes new events and all places, and takes out events up to `floor`, in one durable step.
-    pub(super) fn save<'a>(
-        &self,
-        events: &[Record],
-        floor: u64,
-        head: u64,
-        places: impl Iterator<Item = (&'a str, u64)>,
-    ) -> Result<(), SpoolError> {
-        let saved = || -> Result<(), redb::Error> {
-            let write = self.database.begin_write()?;
+    /// Makes one durable step.
+    pub(super) fn save(&self, step: Step<'_>) -> Result<(), StateError> {
+        self.0.with(|database| {
+            let write = database.begin_write()?;
             {
                 let mut table = write.open_table(EVENTS)?;
-                for record in events {
-                    table.insert(record.seq, record.json.as_ref())?;
+                if step.anew {
+                    table.retain(|_, _| false)?;
                 }
-                table.retain_in(..=floor, |_, _| false)?;
+                for (seq, json) in step.events {
+                    table.insert(seq, json.as_ref())?;
+                }
+                table.retain_in(..=step.floor, |_, _| false)?;
                 let mut table = write.open_table(PLACES)?;
                 table.retain(|_, _| false)?;
-                for (sink, done) in places {
+                for (sink, done) in step.places {
                     table.insert(sink, done)?;
                 }
-                write.open_table(HEAD)?.insert((), head)?;
+                write.open_table(HEAD)?.insert((), step.head)?;
             }
-            write.commit()?;
-            Ok(())
-        };
-        saved().map_err(|error| SpoolError::Unusable { path: self.path.clone(), cause: error.to_string() })
+            Ok(write.commit()?)
+        })
     }
 
     /// Events above `after`, `most` of them, in rising order.
-    pub(super) fn read(&self, after: u64, most: usize) -> Result<Vec<Record>, SpoolError> {
-        let unusable = |cause: String| SpoolError::Unusable { path: self.path.clone(), cause };
-        let read = || -> Result<Vec<(u64, Bytes)>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(EVENTS)?;
+    pub(super) fn read(&self, after: u64, most: usize) -> Result<Vec<Record>, StateError> {
+        let found = self.texts(after, most)?;
+        // A text that is no event is passed over: nobody could address it.
+        Ok(found.into_iter().filter_map(|(seq, json)| Record::read(seq, json).ok()).collect())
+    }
+
+    /// The same as they are stored.
+    pub(super) fn texts(&self, after: u64, most: usize) -> Result<Vec<(u64, Bytes)>, StateError> {
+        self.0.with(|database| {
+            let Some(table) = state_file::table(database, EVENTS)? else { return Ok(Vec::new()) };
             let mut found = Vec::new();
             for entry in table.range(after + 1..)?.take(most) {
                 let (seq, json) = entry?;
                 found.push((seq.value(), Bytes::copy_from_slice(json.value())));
             }
             Ok(found)
-        };
-        let found = read().map_err(|error| unusable(error.to_string()))?;
-        // A text that is no event is passed over: nobody could address it.
-        Ok(found.into_iter().filter_map(|(seq, json)| Record::read(seq, json).ok()).collect())
+        })
     }
 }
 
-/// Whether an error of reading speaks of the file's content rather than of the disk or of permissions.
-fn is_content(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
-}
-
-/// A name beside the file that is free.
-fn aside(path: &Path) -> PathBuf {
-    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let name = |suffix: String| path.with_extension(format!("redb.broken-{suffix}"));
-    let plain = name(seconds.to_string());
-    (1..)
-        .map(|index| name(format!("{seconds}-{index}")))
-        .find(|path| !path.exists())
-        .filter(|_| plain.exists())
-        .unwrap_or(plain)
+/// The row and the places. The row has no holes: what lies before one would count wrongly, and is left out.
+fn find(database: &Database) -> Result<Found, redb::Error> {
+    let head = state_file::table(database, HEAD)?.map(|head| head.get(())).transpose()?.flatten();
+    let mut waiting: Vec<(u64, u64)> = Vec::new();
+    if let Some(events) = state_file::table(database, EVENTS)? {
+        for entry in events.iter()? {
+            let (seq, json) = entry?;
+            waiting.push((seq.value(), json.value().len() as u64 + OVERHEAD));
+        }
+    }
+    let last = waiting.last().map_or(0, |(seq, _)| *seq);
+    let head = head.map_or(0, |head| head.value()).max(last);
+    let whole = waiting.iter().rev().zip(0..).take_while(|((seq, _), back)| *seq == head - back).count();
+    let sizes = waiting[waiting.len() - whole..].iter().map(|(_, size)| *size).collect();
+    let mut places = BTreeMap::new();
+    if let Some(table) = state_file::table(database, PLACES)? {
+        for entry in table.iter()? {
+            let (sink, done) = entry?;
+            places.insert(sink.value().to_owned(), done.value());
+        }
+    }
+    Ok(Found { head, sizes, places })
 }

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Record, Shared, SpoolError};
+use super::{Record, Shared};
+
+/// How often a disk is looked at that does not give its events now.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The reader of one sink.
 pub(crate) struct Lane {
@@ -36,11 +40,9 @@ impl Lane {
     }
 
     /// Waits for the next events and gives them in order, `most` at a time; they stay in the row until [`Self::done`].
-    /// Nothing is lost when the future is dropped.
-    ///
-    /// # Errors
-    /// The disk cannot be read.
-    pub(crate) async fn next(&mut self, most: usize) -> Result<Vec<Record>, SpoolError> {
+    /// While a disk does not give those that come next, it waits for that too. Nothing is lost when the future is
+    /// dropped.
+    pub(crate) async fn next(&mut self, most: usize) -> Vec<Record> {
         loop {
             let head = *self.head.borrow_and_update();
             let place = self.place();
@@ -48,12 +50,12 @@ impl Lane {
                 let shared = Arc::clone(&self.shared);
                 let read = tokio::task::spawn_blocking(move || read(&shared, place, most)).await;
                 // A task that was cancelled belongs to a runtime that ends.
-                let found = read.unwrap_or_else(|_| Ok(Vec::new()))?;
-                if !found.is_empty() {
-                    return Ok(found);
+                match read.unwrap_or_default() {
+                    Some(found) if !found.is_empty() => return found,
+                    // It gave way meanwhile, or was no event.
+                    Some(_) => self.done(head),
+                    None => tokio::time::sleep(LOOK).await,
                 }
-                // It gave way meanwhile, or was no event.
-                self.done(head);
             } else if self.head.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -70,15 +72,27 @@ impl Lane {
     }
 }
 
-/// Events above `after`. The memory is looked at first: what is no longer there by then is on disk.
-fn read(shared: &Shared, after: u64, most: usize) -> Result<Vec<Record>, SpoolError> {
+/// Events above `after`; `None` while the disk has them and does not give them. The memory is looked at first: what is
+/// no longer there by then is on disk.
+fn read(shared: &Shared, after: u64, most: usize) -> Option<Vec<Record>> {
     let recent: Vec<Record> = {
         let tail = shared.tail();
         let first = tail.partition_point(|record| record.seq <= after);
         tail.range(first..).take(most).cloned().collect()
     };
-    let complete = recent.first().is_some_and(|record| record.seq == after + 1);
-    let Some(disk) = shared.disk.as_ref().filter(|_| !complete) else { return Ok(recent) };
-    let older = disk.read(after, most)?;
-    Ok(if older.is_empty() { recent } else { older })
+    if recent.first().is_some_and(|record| record.seq == after + 1) {
+        return Some(recent);
+    }
+    // What lies between was on disk alone, or has given way.
+    let Some(disk) = shared.disk() else {
+        return (after >= shared.stored.load(Ordering::Acquire)).then_some(recent);
+    };
+    match disk.read(after, most) {
+        Ok(older) if older.is_empty() => Some(recent),
+        Ok(older) => Some(older),
+        Err(error) => {
+            shared.refuses(&disk, &error);
+            None
+        }
+    }
 }

@@ -3,34 +3,41 @@
 //! One writer ([`Spool`]) and one reader per sink ([`Lane`]). New events are in memory first, where the readers find them
 //! at once, and then on disk: a slow disk delays no alert. What is on disk survives the end of the process in every form;
 //! a sink's place is written a little later than it moves, so after a crash some events come twice, and none is lost.
-//! Without a folder, or while the disk refuses, events wait in memory. In both cases the row is bounded: the oldest give
-//! way, and are counted for each sink that had not had them.
+//! Without a folder, or while the disk refuses, events wait in memory (`keeping`). In both cases the row is bounded: the
+//! oldest give way, and are counted for each sink that had not had them.
 
 mod disk;
+mod keeping;
 mod lane;
 mod record;
 
 use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-pub(super) use self::disk::SpoolError;
+pub(super) use self::disk::KIND;
+pub(super) use self::keeping::StoredAt;
 pub(super) use self::lane::Lane;
 pub(crate) use self::record::Record;
 
 use self::disk::Disk;
+use self::keeping::Keeping;
+use crate::state_file::{StateError, StoreHealth};
 
 /// What an event costs besides its text.
 const OVERHEAD: u64 = 64;
-/// Events written in one step.
-const MOST_AT_ONCE: usize = 4096;
 
 /// Shared by the writer and the readers.
 struct Shared {
-    disk: Option<Disk>,
+    /// `None`: there is none, or it refuses now.
+    disk: RwLock<Option<Arc<Disk>>>,
+    /// A reader had an error: the writer opens it again.
+    refused: AtomicBool,
+    health: Option<Arc<StoreHealth>>,
+    /// Events up to this number are not in `tail` any more: they are on disk alone, or gone.
+    stored: AtomicU64,
     /// Events that are not on disk, in rising order.
     tail: Mutex<VecDeque<Record>>,
     /// Events up to this number are gone: every sink has had them, or they had to give way.
@@ -51,6 +58,23 @@ impl Shared {
     fn tail(&self) -> MutexGuard<'_, VecDeque<Record>> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn disk(&self) -> Option<Arc<Disk>> {
+        self.disk.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_disk(&self, disk: Option<Arc<Disk>>) {
+        *self.disk.write().unwrap_or_else(PoisonError::into_inner) = disk;
+    }
+
+    /// This disk gives nothing any more until it is opened again.
+    fn refuses(&self, disk: &Arc<Disk>, error: &StateError) {
+        if self.disk().is_some_and(|now| Arc::ptr_eq(&now, disk)) {
+            self.set_disk(None);
+            self.refused.store(true, Ordering::Release);
+            self.health.iter().for_each(|health| health.fails(error));
+        }
+    }
 }
 
 /// The writer.
@@ -62,38 +86,42 @@ pub(super) struct Spool {
     most_bytes: u64,
     /// Floor and places as they are on disk.
     saved: (u64, Vec<u64>),
+    /// `None`: in memory only.
+    keeping: Option<Keeping>,
+    /// Events of each sink that are lost and not yet told.
+    lost: Vec<u64>,
 }
 
 impl Spool {
-    /// Opens the spool of these sinks in `folder`, or in memory. A sink that is new there begins with the next event.
+    /// Opens the spool of these sinks in a folder, or in memory. A sink that is new there begins with the next event.
     ///
     /// # Errors
-    /// The folder cannot be written, or another process uses it. A broken file is moved aside instead.
-    pub(super) fn open(folder: Option<&Path>, sinks: &[String], most_bytes: u64) -> Result<Self, SpoolError> {
-        let (disk, found) = match folder {
-            Some(folder) => Disk::open(folder).map(|(disk, found)| (Some(disk), found))?,
-            None => (None, disk::Found::default()),
-        };
-        let place = |sink: &String| {
-            let done = found.places.get(sink).copied().unwrap_or(found.head).min(found.head);
-            Place { sink: sink.clone(), done: AtomicU64::new(done) }
-        };
-        let places: Vec<_> = sinks.iter().map(place).collect();
-        for gone in found.places.keys().filter(|known| !sinks.contains(known)) {
-            tracing::warn!(sink = %gone, "events: this sink is configured no longer; what waited for it is dropped");
-        }
-        let floor = found.head - found.sizes.len() as u64;
+    /// Another process uses the folder. A disk that refuses is none: it is tried again whenever [`Self::save`] is called.
+    pub(super) fn open(stored_at: Option<StoredAt>, sinks: &[String], most_bytes: u64) -> Result<Self, StateError> {
+        let place = |sink: &String| Place { sink: sink.clone(), done: AtomicU64::new(0) };
         let shared = Shared {
-            disk,
+            disk: RwLock::default(),
+            refused: AtomicBool::new(false),
+            health: stored_at.as_ref().map(|place| Arc::clone(&place.health)),
+            stored: AtomicU64::new(0),
             tail: Mutex::default(),
-            floor: AtomicU64::new(floor),
-            places,
-            head: watch::Sender::new(found.head),
+            floor: AtomicU64::new(0),
+            places: sinks.iter().map(place).collect(),
+            head: watch::Sender::new(0),
         };
-        let bytes = found.sizes.iter().sum();
-        // Nothing counts as saved: the first save writes all places, and takes those out that are configured no longer.
-        let saved = (floor, Vec::new());
-        Ok(Self { shared: Arc::new(shared), sizes: found.sizes, bytes, most_bytes, saved })
+        let mut spool = Self {
+            shared: Arc::new(shared),
+            sizes: VecDeque::new(),
+            bytes: 0,
+            most_bytes,
+            saved: (0, Vec::new()),
+            keeping: stored_at.map(Keeping::new),
+            lost: vec![0; sinks.len()],
+        };
+        match spool.save(false) {
+            Err(error @ StateError::InUse(_)) => Err(error),
+            _ => Ok(spool),
+        }
     }
 
     /// The reader of a sink, by its index in the list given to [`Self::open`].
@@ -123,16 +151,26 @@ impl Spool {
         dropped
     }
 
+    /// For each sink, how many events were lost with the disk that it had not had, since that was asked last.
+    pub(super) fn take_lost(&mut self) -> Vec<u64> {
+        let none = vec![0; self.lost.len()];
+        std::mem::replace(&mut self.lost, none)
+    }
+
     /// Drops the oldest events while there are too many.
     fn give_way(&mut self) -> Vec<u64> {
         let mut dropped = vec![0; self.shared.places.len()];
         while self.bytes > self.most_bytes && self.sizes.len() > 1 {
-            let gone = self.raise_floor();
-            for (place, dropped) in self.shared.places.iter().zip(&mut dropped) {
-                *dropped += u64::from(place.done.fetch_max(gone, Ordering::AcqRel) < gone);
-            }
+            self.drop_oldest(&mut dropped);
         }
         dropped
+    }
+
+    fn drop_oldest(&mut self, dropped: &mut [u64]) {
+        let gone = self.raise_floor();
+        for (place, dropped) in self.shared.places.iter().zip(dropped) {
+            *dropped += u64::from(place.done.fetch_max(gone, Ordering::AcqRel) < gone);
+        }
     }
 
     /// Lets go of what every sink has had. `head`: number of the latest event.
@@ -151,33 +189,6 @@ impl Spool {
     fn raise_floor(&mut self) -> u64 {
         self.bytes -= self.sizes.pop_front().unwrap_or_default();
         self.shared.floor.fetch_add(1, Ordering::AcqRel) + 1
-    }
-
-    /// Brings the disk up to date, durably, where anything has changed.
-    ///
-    /// # Errors
-    /// The disk refuses; everything stays as it is in memory, and the next call tries again.
-    pub(super) fn save(&mut self) -> Result<(), SpoolError> {
-        let head = *self.shared.head.borrow();
-        self.prune(head);
-        let Some(disk) = &self.shared.disk else { return Ok(()) };
-        let floor = self.shared.floor.load(Ordering::Acquire);
-        let done: Vec<u64> = self.shared.places.iter().map(|place| place.done.load(Ordering::Acquire)).collect();
-        loop {
-            let unwritten: Vec<Record> = self.shared.tail().iter().take(MOST_AT_ONCE).cloned().collect();
-            if unwritten.is_empty() && self.saved == (floor, done.clone()) {
-                return Ok(());
-            }
-            let last = unwritten.last().map_or(head, |record| record.seq);
-            let places = self.shared.places.iter().map(|place| place.sink.as_str()).zip(done.iter().copied());
-            disk.save(&unwritten, floor, last, places)?;
-            let mut tail = self.shared.tail();
-            while tail.front().is_some_and(|record| record.seq <= last) {
-                tail.pop_front();
-            }
-            drop(tail);
-            self.saved = (floor, done.clone());
-        }
     }
 
     /// For each sink, how many events wait for it.

@@ -23,3 +23,4 @@ pub mod service;
 pub mod shutdown;
 pub mod sim;
 pub mod state_file;
+mod tls;

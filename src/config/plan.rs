@@ -140,7 +140,7 @@ pub struct CameraPlan {
     pub credentials: Option<Credentials>,
     /// For RTSP.
     pub transport: Transport,
-    /// How much of a stream the jitter buffer holds back.
+    /// By UDP: how long a packet that is missing is waited for.
     pub latency: Duration,
     /// No decoded frame for so long: the camera is down and its pipeline is built anew.
     pub timeout: Duration,

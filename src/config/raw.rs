@@ -114,7 +114,7 @@ pub struct RawCamera {
     pub password_file: Option<PathBuf>,
     /// How RTSP media travels; auto: UDP, then TCP where nothing arrives. Default: tcp
     pub transport: Option<RawTransport>,
-    /// What the jitter buffer holds back, up to 10s. Default: 200ms
+    /// By UDP: how long a missing packet is waited for, up to 10s. Default: 200ms
     pub latency: Option<RawDuration>,
     /// No decoded frame for so long: the camera counts as down and is connected to again; 500ms to 10m. Default: 2500ms
     pub timeout: Option<RawDuration>,

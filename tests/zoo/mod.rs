@@ -9,6 +9,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 pub mod auth;
+mod books;
 pub mod coded;
 pub mod head;
 pub mod http;

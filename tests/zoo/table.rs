@@ -10,6 +10,7 @@ use maskwatch::config::plan::{CameraPlan, Credentials};
 use maskwatch::config::secret::Secret;
 use maskwatch::metrics::DisconnectReason;
 
+use super::books::balance;
 use super::journal::Journal;
 use super::net::pause;
 use super::{http, rtsp};
@@ -181,10 +182,16 @@ impl Row {
             logins: journal.refused(),
             took: begin.elapsed(),
         };
+        let all = Arc::clone(&rig.all);
+        let open = balance(&all);
         let stopped = catch_unwind(AssertUnwindSafe(|| rig.stop())).is_ok();
         let fault = fault
             .or_else(|| self.judge(&seen).err())
             .or_else(|| check(stopped, "its thread does not end").err())
+            .or_else(|| open.err())
+            .or_else(|| {
+                balance(&all).and_then(|in_flight| check(in_flight == 0, "pictures are in flight for ever")).err()
+            })
             .or_else(|| (self.also)(journal).err());
         Outcome { name: self.name, expect: self.expectation(), seen: seen.to_string(), fault, notes: journal.notes() }
     }
@@ -376,7 +383,7 @@ fn check(holds: bool, otherwise: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
-fn wait(longest: Duration, holds: impl Fn() -> bool) -> Result<(), String> {
+pub fn wait(longest: Duration, mut holds: impl FnMut() -> bool) -> Result<(), String> {
     let end = Instant::now() + longest;
     while !holds() {
         if Instant::now() > end {

@@ -206,7 +206,8 @@ const AGENT: &str = concat!("maskwatch/", env!("CARGO_PKG_VERSION"));
 
 async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in tokio::net::lookup_host((host, port)).await? {
+    let looked_up = tokio::time::timeout(CONNECT, tokio::net::lookup_host((host, port)));
+    for address in looked_up.await.unwrap_or_else(|_| Err(io::ErrorKind::NotFound.into()))? {
         match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = error,

@@ -69,6 +69,8 @@ fn fetch(plan: &CameraPlan, feed: &Feed, memory: &Memory, backlog: &Arc<Backlog>
         remembered(memory).tcp = true;
         ending = runtime.block_on(session::run(plan, feed, memory, backlog, false));
     }
+    // A look-up of a name that hangs is left to itself.
+    runtime.shutdown_background();
     match ending {
         Ending::Stopped => Ok(Stopped),
         other => Err(told::failure(&other, plan)),

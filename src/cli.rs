@@ -44,6 +44,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show everything on simulated cameras; needs no camera, no GPU, no configuration
     Demo(DemoArgs),
+    /// Connect to a camera once and tell what it sends, or why nothing comes
+    Probe(ProbeArgs),
     /// Check a configuration and name every problem at once; opens nothing
     Check(CheckArgs),
     /// Print the JSON Schema of the configuration, or of events
@@ -83,6 +85,43 @@ pub struct CheckArgs {
     /// Configuration file
     #[arg(short, long, value_name = "FILE", default_value = "config/maskwatch.yaml")]
     pub config: PathBuf,
+}
+
+/// Arguments of `probe`.
+#[derive(Args, Debug)]
+pub struct ProbeArgs {
+    /// Where the pictures come from: rtsp, rtsps, http, https, file or v4l2, without a password; or a file's path
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// User name; the password is asked for, or read from the standard input
+    #[arg(long, value_name = "U")]
+    pub username: Option<String>,
+    /// File that holds the password and nothing else
+    #[arg(long, value_name = "F", requires = "username")]
+    pub password_file: Option<PathBuf>,
+    /// How RTSP media travels
+    #[arg(long, value_enum, default_value = "tcp", value_name = "WAY")]
+    pub transport: ProbeTransport,
+    /// Accept a certificate that does not verify (rtsps, https)
+    #[arg(long)]
+    pub insecure_tls: bool,
+    /// Look at the pictures for so many seconds
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Write JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How RTSP media travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProbeTransport {
+    /// In the RTSP connection.
+    Tcp,
+    /// UDP only.
+    Udp,
+    /// UDP, then TCP where nothing arrives.
+    Auto,
 }
 
 /// Arguments of `demo`.

@@ -14,6 +14,7 @@ mod head;
 mod intake;
 mod keyframe;
 mod ledger;
+pub mod probe;
 mod results;
 mod rtsp;
 mod source;

@@ -17,7 +17,7 @@ use crate::metrics::{CameraMetrics, FrameDrop};
 
 /// Frames that make a connection up. A frozen camera may still send one picture to each newcomer, its last; it would be
 /// up and down in turn.
-const PROOF: u64 = 2;
+pub(super) const PROOF: u64 = 2;
 /// Least time between two log lines about failed analyses of one camera.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 

@@ -22,11 +22,11 @@ use crate::metrics::{CameraMetrics, DisconnectReason};
 use crate::shutdown::Shutdown;
 
 /// How often a running camera is looked at.
-const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
+pub(super) const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// Time from the start of an attempt to its first picture. A camera's keyframes may be seconds apart.
-const FIRST_FRAME: Duration = Duration::from_secs(10);
+pub(super) const FIRST_FRAME: Duration = Duration::from_secs(10);
 /// How long who fetches has to say good-bye to its source.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 /// A connection that held for so long was good: the pauses start small again.
 const STABLE: Duration = Duration::from_secs(10);
 

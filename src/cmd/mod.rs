@@ -6,6 +6,7 @@ mod demo;
 mod eval;
 mod image;
 mod models;
+mod probe;
 mod run;
 mod schema;
 mod video;
@@ -76,6 +77,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Schema(args) => schema::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Eval(command) => eval::run(&command),
+        Command::Probe(args) => probe::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Video(args) => video::run(&args),
         Command::CameraSim(args) => camera_sim::run(&args),

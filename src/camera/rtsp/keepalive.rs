@@ -85,6 +85,11 @@ impl KeepAlive {
         self.current = self.useless.iter().position(|useless| !useless).unwrap_or(1);
     }
 
+    /// The one that goes out next.
+    pub(super) fn sign(&self) -> Sign {
+        Sign::ALL[self.current]
+    }
+
     /// The moment at which [`Self::due`] has something to say.
     pub(super) fn wake(&self) -> Duration {
         match self.asked {

@@ -109,6 +109,17 @@ impl Login {
         self.scheme
     }
 
+    /// The digest that the camera asks for.
+    pub(super) fn algorithm(&self) -> Option<&'static str> {
+        use http_auth::digest::Algorithm;
+        let Some(PasswordClient::Digest(client)) = &self.client else { return None };
+        Some(match client.algorithm() {
+            Algorithm::Sha256 => "SHA-256",
+            Algorithm::Sha512Trunc256 => "SHA-512-256",
+            _ => "MD5",
+        })
+    }
+
     /// The strongest challenge that can be answered, and whether the camera says that the last answer was old.
     fn read(headers: &Headers) -> Result<(PasswordClient, bool), Denied> {
         let mut builder = PasswordClient::builder();
@@ -161,6 +172,7 @@ mod tests {
         login.challenged(&headers(&[DIGEST])).unwrap();
         let answer = login.authorization("DESCRIBE", "rtsp://cam/1").unwrap();
         assert!(answer.starts_with("Digest ") && !answer.contains("s3cret"), "{answer}");
+        assert_eq!((login.scheme().as_str(), login.algorithm()), ("digest", Some("MD5")));
         assert_eq!(login.challenged(&headers(&[DIGEST])), Err(Denied::Refused));
     }
 

@@ -11,6 +11,7 @@
 //! * [`wire`], [`login`], [`offer`], [`transport`], [`keepalive`], [`packets`], [`reorder`]: pure, what is said and what it means.
 //! * [`connection`], [`udp`], [`session`]: sockets and time, on one thread per camera.
 
+mod account;
 mod backlog;
 mod connection;
 mod keepalive;
@@ -26,6 +27,7 @@ mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(super) use account::Account;
 pub(super) use backlog::Backlog;
 
 use super::failure::Failure;
@@ -34,15 +36,22 @@ use crate::config::plan::{CameraPlan, Transport};
 use session::Ending;
 
 /// What was learnt of a camera, from connection to connection.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Learnt {
     habits: keepalive::Habits,
     /// Where both ways are allowed: UDP was tried in vain.
-    tcp: bool,
+    pub(super) tcp: bool,
+    /// What the camera said of itself when it last agreed to send.
+    pub(super) account: Option<Account>,
 }
 
 /// The cell of it.
 pub(super) type Memory = Arc<Mutex<Learnt>>;
+
+/// A copy of it.
+pub(super) fn learnt(memory: &Memory) -> Learnt {
+    remembered(memory).clone()
+}
 
 fn remembered(memory: &Memory) -> MutexGuard<'_, Learnt> {
     memory.lock().unwrap_or_else(PoisonError::into_inner)

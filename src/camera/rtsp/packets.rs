@@ -17,15 +17,15 @@ const OUR_SSRC: u32 = 0x4d61_736b;
 
 /// What was seen of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(in crate::camera) struct Seen {
     /// Packets handed on.
-    pub(super) packets: u64,
+    pub(in crate::camera) packets: u64,
     /// Repetitions.
-    pub(super) repeated: u64,
+    pub(in crate::camera) repeated: u64,
     /// Packets of another payload type or source, or none at all.
-    pub(super) foreign: u64,
+    pub(in crate::camera) foreign: u64,
     /// Times that the source or its count began anew.
-    pub(super) restarts: u64,
+    pub(in crate::camera) restarts: u64,
 }
 
 /// One stream.

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::time::{Instant as Moment, sleep_until};
 use url::Url;
 
+use super::account::Account;
 use super::backlog::Backlog;
 use super::connection::{self, Connection, Trouble};
-use super::keepalive::{KeepAlive, USUAL_TIMEOUT};
-use super::login::Scheme;
+use super::keepalive::{KeepAlive, Sign, USUAL_TIMEOUT};
 use super::offer::{Offer, Unfit};
-use super::packets::Packets;
+use super::packets::{Packets, Seen};
 use super::reorder::Reorder;
 use super::transport::{self, Way};
 use super::udp::Sockets;
@@ -126,9 +126,22 @@ impl Session {
         }
     }
 
-    /// How the camera asked for a password.
-    pub(super) fn scheme(&self) -> Scheme {
-        self.connection.login().scheme()
+    /// What the camera has said of itself.
+    fn account(&self, keep_alive: Sign) -> Account {
+        let login = self.connection.login();
+        Account {
+            server: self.server.clone(),
+            login: login.scheme(),
+            algorithm: login.algorithm(),
+            thought: self.thought,
+            timeout: self.timeout,
+            keep_alive: keep_alive.method(),
+            udp: matches!(self.way, Way::Udp { .. }),
+            coding: self.offer.coding(),
+            rate: self.offer.rate,
+            besides: self.offer.besides.clone(),
+            seen: Seen::default(),
+        }
     }
 
     /// Plays until the end, into `feed`.
@@ -155,6 +168,7 @@ impl Session {
             remembered(memory).habits,
             Duration::ZERO,
         );
+        remembered(memory).account = Some(self.account(keep.sign()));
         let ordered = matches!(self.way, Way::Interleaved { .. });
         let packets = Packets::new(self.offer.payload, self.offer.clock_rate, ordered);
         let reorder = (!ordered).then(|| Reorder::new(latency));
@@ -162,7 +176,12 @@ impl Session {
         let ending = stream.run().await;
         let late = stream.reorder.as_ref().map_or(0, Reorder::late);
         tracing::debug!(seen = ?stream.packets.seen(), late, skipped = stream.session.connection.skipped(), "the stream ended");
-        remembered(memory).habits = stream.keep.ended(origin.elapsed());
+        let mut learnt = remembered(memory);
+        learnt.habits = stream.keep.ended(origin.elapsed());
+        if let Some(account) = &mut learnt.account {
+            account.seen = stream.packets.seen();
+        }
+        drop(learnt);
         ending
     }
 

@@ -132,11 +132,8 @@ impl Events {
         let (waiting, unsaved) = (spool.waiting(), spool.unsaved());
         let most = waiting.iter().max().copied().unwrap_or_default();
         match saved {
-            Err(error) if most > 0 => {
-                tracing::error!(unsaved, waiting = most, "events that wait in memory are lost: {error}");
-                for (sink, waiting) in self.sinks.iter().zip(waiting) {
-                    sink.count(EventResult::Dropped, waiting.min(unsaved));
-                }
+            Err(error) if unsaved > 0 => {
+                tracing::error!(events = unsaved, "events that wait in memory are lost: {error}")
             }
             Err(error) => tracing::error!("events that are delivered already may come again: {error}"),
             Ok(()) if unsaved > 0 => {
@@ -144,6 +141,9 @@ impl Events {
             }
             Ok(()) if most > 0 => tracing::info!(waiting = most, "events wait for the next start"),
             Ok(()) => {}
+        }
+        for (sink, waiting) in self.sinks.iter().zip(waiting) {
+            sink.count(EventResult::Dropped, waiting.min(unsaved));
         }
     }
 }

@@ -4,10 +4,10 @@
 //! A file is there with its format number and its tables, or it is not there: it is made under another name first. So a
 //! disk that is full while the file is made leaves nothing behind that the next start would take for a broken file. Only
 //! what the file's own content is at fault for counts as broken; a disk that cannot be read or written never does, and
-//! whatever redb says while an I/O error happens is that error ([`watched`] knows it).
+//! whatever redb says while an I/O error happens is that error (`watched` knows it).
 //!
-//! redb does nothing more with a database whose file had an I/O error: who holds a [`StateFile`] drops it after any
-//! error, and opens it again in growing pauses ([`Retry`]). [`StoreHealth`] tells metrics, API and log how it stands.
+//! redb does nothing more with a database whose file had an I/O error: who holds a `StateFile` drops it after any
+//! error, and opens it again in growing pauses (`Retry`). [`StoreHealth`] tells metrics, API and log how it stands.
 
 mod error;
 mod folder;

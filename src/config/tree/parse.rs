@@ -300,7 +300,8 @@ impl<'a> Builder<'a, '_> {
                 true
             }
             Err(unfit) => {
-                let (what, hint) = unfit.said(&scalar.shown, self.cut || self.in_secret());
+                let whole = if self.cut { "" } else { &scalar.shown };
+                let (what, hint) = unfit.said(whole, self.cut || self.in_secret());
                 self.problems.push(Problem::new(line, path, what).hint(hint));
                 false
             }

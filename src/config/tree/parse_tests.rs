@@ -128,7 +128,7 @@ fn pieces_of_a_secret_in_brackets_are_not_named() {
         {
             let problems = problems_of(&format!("{begin}a: {{ password: {rest} }}\n"));
             assert_eq!(problems.len(), 1, "{rest}: {problems:?}");
-            assert!(!problems[0].contains("ter"), "{problems:?}");
+            assert!(["ter2", "ter 2", "Hun"].iter().all(|piece| !problems[0].contains(piece)), "{problems:?}");
         }
         let lost = problems_of(&format!("{begin}a:\r\n  password: Hunter22 #x\r\n  b: 1 #x\r\n"));
         assert!(lost.len() == 1 && lost[0].contains("a.password: `#` after a blank ends the value"), "{lost:?}");

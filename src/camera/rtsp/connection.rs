@@ -18,6 +18,8 @@ use crate::tls;
 const CONNECT: Duration = Duration::from_secs(8);
 /// How long a camera may think about a request. Some wake up a sensor first.
 const ANSWER: Duration = Duration::from_secs(20);
+/// The port of RTSP where a camera sends to another host and names none.
+const USUAL_PORT: u16 = 554;
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
 
@@ -68,18 +70,18 @@ impl Connection {
     /// # Errors
     /// [`Trouble::Connect`] or [`Trouble::Tls`].
     pub(super) async fn open(url: &Url, plan: &CameraPlan) -> Result<Self, Trouble> {
-        let (host, port) = plan.url.host().zip(plan.url.port()).unwrap_or_default();
-        // After a redirect both may be others.
-        let host = url.host_str().unwrap_or(host);
-        let port = url.port().unwrap_or(port);
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let tcp = connect(bare, port).await.map_err(Trouble::Connect)?;
+        // After a redirect host and port may be others. Only the configured host has a zone.
+        let own = url.host_str() == plan.url.parsed().host_str();
+        let named = url.host_str().unwrap_or_default();
+        let host = plan.url.host().filter(|_| own).unwrap_or(named);
+        let port = url.port().or(if own { plan.url.port() } else { None }).unwrap_or(USUAL_PORT);
+        let tcp = connect(bare(host), port).await.map_err(Trouble::Connect)?;
         tcp.set_nodelay(true).ok();
         let peer = tcp.peer_addr().map_err(Trouble::Connect)?.ip();
         // A camera's password is for the camera, not for whom it sends to.
-        let credentials = plan.credentials.clone().filter(|_| url.host_str() == plan.url.host());
+        let credentials = plan.credentials.clone().filter(|_| own);
         let stream: Box<dyn Stream> = if url.scheme() == "rtsps" {
-            Box::new(encrypt(tcp, bare, plan.insecure_tls).await.map_err(Trouble::Tls)?)
+            Box::new(encrypt(tcp, bare(named), plan.insecure_tls).await.map_err(Trouble::Tls)?)
         } else {
             Box::new(tcp)
         };
@@ -199,6 +201,11 @@ impl Connection {
     pub(super) fn skipped(&self) -> u64 {
         self.wire.skipped()
     }
+}
+
+/// An IPv6 address without its brackets.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// What cameras are told of us.

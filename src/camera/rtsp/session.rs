@@ -76,7 +76,7 @@ impl Session {
     /// # Errors
     /// Every [`Ending`] but [`Ending::Stopped`] and [`Ending::UdpSilent`].
     pub(super) async fn agree(plan: &CameraPlan, udp: bool) -> Result<Self, Ending> {
-        let mut url = Url::parse(plan.url.expose()).map_err(|_| Ending::Circle)?;
+        let mut url = plan.url.parsed().clone();
         for _ in 0..=REDIRECTS {
             match Self::agree_at(&url, plan, udp).await? {
                 Step::Agreed(session) => return Ok(*session),

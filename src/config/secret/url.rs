@@ -159,6 +159,11 @@ impl CameraUrl {
         &self.text
     }
 
+    /// The same for protocols that name the camera by its URL: without a zone, which means nothing to the camera.
+    pub fn parsed(&self) -> &url::Url {
+        &self.url
+    }
+
     /// `rtsp`, `rtsps`, `http`, `https`, `file` or `v4l2`.
     pub fn scheme(&self) -> &str {
         self.url.scheme()

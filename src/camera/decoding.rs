@@ -59,10 +59,29 @@ pub(super) fn count_decoded(entry: &gst::Pad, exit: &gst::Pad, outlets: &Outlets
         }
         gst::PadProbeReturn::Ok
     });
+    let watch = Arc::clone(&outlets.watch);
+    note_rate(entry, move |rate| {
+        // Decoders make one up where the data has none.
+        if !watch.decodes() {
+            watch.coded_rate(rate);
+        }
+    });
     let tally = Arc::clone(&outlets.tally);
     exit.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         if let Some(buffer) = info.buffer() {
             tally.left(buffer.offset());
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Tells the rate that the caps of a pad say, whenever they are set; `None` for one that varies or is not known.
+fn note_rate(pad: &gst::Pad, tell: impl Fn(Option<f64>) + Send + Sync + 'static) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(gst::EventView::Caps(caps)) = info.event().map(|event| event.view()) {
+            let rate = caps.caps().structure(0).and_then(|caps| caps.get::<gst::Fraction>("framerate").ok());
+            let rate = rate.filter(|rate| rate.numer() > 0 && rate.denom() > 0);
+            tell(rate.map(|rate| f64::from(rate.numer()) / f64::from(rate.denom())));
         }
         gst::PadProbeReturn::Ok
     });
@@ -107,6 +126,10 @@ pub(super) fn watch(decoder: &gst::Element, losses: Losses, outlets: &Outlets) {
 fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
     let (gate, start) = (Mutex::new(KeyframeGate::new()), Instant::now());
     let (watch, tally) = (Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
+    note_rate(pad, {
+        let watch = Arc::clone(&watch);
+        move |rate| watch.coded_rate(rate)
+    });
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         watch.data();
         let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };

@@ -76,7 +76,7 @@ impl Failure {
 
 /// Where a camera's pictures come from: what may be wrong there differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     Tcp,
     Udp,
     Http,
@@ -85,7 +85,7 @@ enum Origin {
 }
 
 impl Origin {
-    fn of(plan: &CameraPlan) -> Self {
+    pub(super) fn of(plan: &CameraPlan) -> Self {
         match (plan.url.scheme(), plan.transport) {
             ("file", _) => Self::File,
             ("v4l2", _) => Self::Device,
@@ -95,8 +95,17 @@ impl Origin {
         }
     }
 
+    /// The same, of packets that travel as was agreed on.
+    pub(super) fn by(self, datagrams: bool) -> Self {
+        match self {
+            Self::Tcp | Self::Udp if datagrams => Self::Udp,
+            Self::Tcp | Self::Udp => Self::Tcp,
+            other => other,
+        }
+    }
+
     /// What to look at.
-    fn hint(self, reason: DisconnectReason) -> &'static str {
+    pub(super) fn hint(self, reason: DisconnectReason) -> &'static str {
         match (reason, self) {
             (DisconnectReason::NotFound, Self::File) => "check the path; the service's user has to see the file",
             (DisconnectReason::NotFound, Self::Device) => {

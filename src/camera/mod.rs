@@ -9,6 +9,7 @@
 
 mod advice;
 mod decoding;
+mod degraded;
 mod failure;
 mod head;
 mod intake;
@@ -26,7 +27,7 @@ mod watch;
 
 pub use failure::Failure;
 pub use results::Listener;
-pub use status::{CameraState, CameraStatus, StatusView};
+pub use status::{CameraState, CameraStatus, Degradation, StatusView};
 pub use supervisor::{CameraContext, CameraHandle, Supervisor};
 
 /// The element that sees to the analysis.

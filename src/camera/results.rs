@@ -9,8 +9,9 @@ use maskwatch_vision::face::MaskState;
 use maskwatch_vision::sight::Luma;
 use maskwatch_vision::statistics::{Tally, Totals};
 
-use super::failure::Failure;
-use super::status::CameraStatus;
+use super::degraded::Finding;
+use super::failure::{Failure, Origin};
+use super::status::{CameraStatus, Degradation};
 use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, FrameDrop};
@@ -58,6 +59,17 @@ pub trait Listener: Send + Sync {
         let _ = camera;
     }
 
+    /// Too little of what the camera sends comes out decoded, or for another reason than before. Told again only after
+    /// [`Self::restored`], [`Self::up`] or [`Self::down`].
+    fn degraded(&self, camera: &str, degradation: &Degradation) {
+        let _ = (camera, degradation);
+    }
+
+    /// Enough comes out decoded again.
+    fn restored(&self, camera: &str) {
+        let _ = camera;
+    }
+
     /// A connection ended, or an attempt failed; the camera's state says so already, and its pictures are gone.
     fn down(&self, camera: &str, failure: &Failure) {
         let _ = (camera, failure);
@@ -92,6 +104,14 @@ impl Listener for Vec<Arc<dyn Listener>> {
 
     fn up(&self, camera: &str) {
         self.iter().for_each(|listener| guarded(|| listener.up(camera)));
+    }
+
+    fn degraded(&self, camera: &str, degradation: &Degradation) {
+        self.iter().for_each(|listener| guarded(|| listener.degraded(camera, degradation)));
+    }
+
+    fn restored(&self, camera: &str) {
+        self.iter().for_each(|listener| guarded(|| listener.restored(camera)));
     }
 
     fn down(&self, camera: &str, failure: &Failure) {
@@ -159,9 +179,27 @@ impl Results {
         true
     }
 
-    /// A new connection begins.
+    /// How much of the connection's pictures comes out decoded. `origin`: where they come from.
+    pub(super) fn fares(&mut self, finding: &Finding, origin: Origin) {
+        let Finding::Degraded { shortfall, news } = finding else {
+            self.status.degraded(None, || self.metrics.degraded(None));
+            tracing::info!("no longer degraded");
+            return self.tell(|listener, camera| listener.restored(camera));
+        };
+        let since = self.status.view().degraded.map_or_else(SystemTime::now, |known| known.since);
+        let (reason, message) = (shortfall.reason, shortfall.sentence(origin));
+        let degradation = Degradation { reason, message, ratio: shortfall.ratio(), since };
+        self.status.degraded(Some(degradation.clone()), || self.metrics.degraded(Some(reason)));
+        if *news {
+            tracing::warn!(reason = reason.as_str(), "degraded: {}", degradation.message);
+            self.tell(|listener, camera| listener.degraded(camera, &degradation));
+        }
+    }
+
+    /// A new connection begins: it is not judged by the one before.
     pub(super) fn begin(&mut self) {
         self.up = false;
+        self.status.degraded(None, || self.metrics.degraded(None));
     }
 
     /// A connection ended, or an attempt failed. Its pictures go with the state that promised them; who hears of it last
@@ -170,6 +208,7 @@ impl Results {
         self.up = false;
         self.status.down(failure.clone(), || {
             self.hub.clear();
+            self.metrics.degraded(None);
             self.metrics.disconnected(failure.reason);
         });
         self.tell(|listener, camera| listener.down(camera, failure));

@@ -9,7 +9,7 @@ use maskwatch_vision::placement::Figures;
 
 use super::advice::Advisor;
 use super::failure::Failure;
-use crate::metrics::DisconnectReason;
+use crate::metrics::{DegradedReason, DisconnectReason};
 
 /// State of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,19 @@ impl CameraState {
     }
 }
 
+/// Why a camera that is up gives too little.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Degradation {
+    /// One of a bounded set, for metrics.
+    pub reason: DegradedReason,
+    /// One sentence: what is the matter, and what to do about it.
+    pub message: String,
+    /// Decoded pictures, of those that arrived or were announced in the last ten seconds, whichever is more; 0 to 1.
+    pub ratio: f64,
+    /// Since when it gives too little, for whatever reason.
+    pub since: SystemTime,
+}
+
 /// A camera's state at one moment.
 #[derive(Clone, Debug)]
 pub struct StatusView {
@@ -50,6 +63,8 @@ pub struct StatusView {
     pub since: SystemTime,
     /// What ended the last connection or attempt; kept while the camera is down.
     pub failure: Option<Failure>,
+    /// Why too little comes of a camera that is up.
+    pub degraded: Option<Degradation>,
     /// Last decoded frame of all connections.
     pub last_frame: Option<SystemTime>,
     /// Connections that gave a frame.
@@ -83,6 +98,7 @@ impl CameraStatus {
             state: CameraState::Connecting,
             since: SystemTime::now(),
             failure: None,
+            degraded: None,
             last_frame: None,
             connects: 0,
             disconnects: 0,
@@ -132,6 +148,13 @@ impl CameraStatus {
         self.lock().last_frame = Some(last_frame);
     }
 
+    /// Too little comes of the connection, or no longer (`None`). `also` as with [`Self::up`].
+    pub(super) fn degraded(&self, degradation: Option<Degradation>, also: impl FnOnce()) {
+        let mut view = self.lock();
+        also();
+        view.degraded = degradation;
+    }
+
     /// A connection or an attempt failed. `also` as with [`Self::up`].
     pub(super) fn down(&self, failure: Failure, also: impl FnOnce()) {
         let mut view = self.lock();
@@ -139,6 +162,7 @@ impl CameraStatus {
         view.disconnects += 1;
         let refused = failure.reason == DisconnectReason::Auth;
         view.failure = Some(failure);
+        view.degraded = None;
         view.enter(if refused { CameraState::Refused } else { CameraState::Down });
     }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::failure::Failure;
+use super::degraded::Fitness;
+use super::failure::{Failure, Origin};
 use super::intake::Running;
 use super::results::{Listener, Results};
 use super::rtsp;
@@ -174,6 +175,7 @@ impl Camera {
             self.stop.wait_timeout(pause);
         }
         self.context.metrics.set_up(false);
+        self.context.metrics.degraded(None);
     }
 
     /// A defect of this program costs one connection, not the camera.
@@ -208,7 +210,7 @@ impl Camera {
             }
         };
         let intake = source.intake.take();
-        let mut session = Session::new(&source, &watch);
+        let mut session = Session::new(&source, &watch, &tally);
         // An error of the state change comes on the bus, with its cause.
         source.pipeline.set_state(session.first_state()).ok();
         match intake.map(|(intake, feed)| Running::start(intake, feed, &self.plan.name)).transpose() {
@@ -275,6 +277,7 @@ impl Camera {
             session.up_since = Some(Instant::now());
             tracing::info!("up");
         }
+        self.judged(session);
         // Until the source has agreed to send, who fetches has the say, with the patience that its protocol needs.
         if session.intake.is_some() && !session.watch.has_agreed() {
             return None;
@@ -285,6 +288,17 @@ impl Camera {
         (silence > limit).then(|| {
             End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), frames == 0, &self.plan))
         })
+    }
+
+    /// Whether enough of what a connection that is up sends comes out decoded.
+    fn judged(&mut self, session: &mut Session<'_>) {
+        let Some(up_since) = session.up_since else { return };
+        let origin = Origin::of(&self.plan).by(session.watch.has_datagrams());
+        // A file's pictures need not be evenly spaced.
+        let announced = session.watch.announced().filter(|_| origin != Origin::File);
+        if let Some(finding) = session.fitness.look(up_since.elapsed(), session.tally.counts(), announced) {
+            self.results.fares(&finding, origin);
+        }
     }
 
     /// What a message means for the connection; `None`: it goes on.
@@ -345,6 +359,8 @@ impl Camera {
 struct Session<'a> {
     source: &'a Source,
     watch: &'a Watch,
+    tally: &'a Tally,
+    fitness: Fitness,
     /// What feeds the pipeline, where none of its elements fetches by itself.
     intake: Option<Running>,
     /// It could not even begin.
@@ -355,8 +371,19 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(source: &'a Source, watch: &'a Watch) -> Self {
-        Self { source, watch, intake: None, stillborn: None, frames_seen: 0, up_since: None, rounds_started: false }
+    fn new(source: &'a Source, watch: &'a Watch, tally: &'a Tally) -> Self {
+        let fitness = Fitness::default();
+        Self {
+            source,
+            watch,
+            tally,
+            fitness,
+            intake: None,
+            stillborn: None,
+            frames_seen: 0,
+            up_since: None,
+            rounds_started: false,
+        }
     }
 
     /// Why nothing more comes.

@@ -1,10 +1,13 @@
 //! What tells a living camera from a frozen one: the last decoded frame, not the bus.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A camera slower than its timeout is waited for so many of its own frame intervals.
 const INTERVALS: u32 = 4;
+/// Pictures a second that a camera may mean. Other figures are ticks of a clock, or nonsense.
+const PLAUSIBLE: RangeInclusive<f64> = 0.01..=240.0;
 
 /// Written by streaming threads, read by the supervisor.
 pub(super) struct Watch {
@@ -24,6 +27,11 @@ pub(super) struct Watch {
     decodes: AtomicBool,
     /// How long the data that goes to the decoder now has waited for it, in nanoseconds.
     late: AtomicU64,
+    /// Pictures a second by the data itself, and by the camera's description: the bits of a number; 0: not said.
+    coded_rate: AtomicU64,
+    offered_rate: AtomicU64,
+    /// Packets come by UDP.
+    datagrams: AtomicBool,
 }
 
 impl Watch {
@@ -39,6 +47,9 @@ impl Watch {
             refused: zero(),
             decodes: AtomicBool::new(false),
             late: zero(),
+            coded_rate: zero(),
+            offered_rate: zero(),
+            datagrams: AtomicBool::new(false),
         }
     }
 
@@ -100,6 +111,33 @@ impl Watch {
         Duration::from_nanos(self.late.load(Ordering::Relaxed))
     }
 
+    /// The data itself says how many pictures a second it is made of; `None`: it does not, or that varies.
+    pub(super) fn coded_rate(&self, rate: Option<f64>) {
+        announce(&self.coded_rate, rate);
+    }
+
+    /// The camera's description says so.
+    pub(super) fn offered_rate(&self, rate: Option<f64>) {
+        announce(&self.offered_rate, rate);
+    }
+
+    /// Pictures a second, as announced. A camera that says two things keeps its word where it keeps one of them.
+    pub(super) fn announced(&self) -> Option<f64> {
+        let rates = [&self.coded_rate, &self.offered_rate];
+        let rates = rates.map(|cell| f64::from_bits(cell.load(Ordering::Relaxed))).into_iter();
+        rates.filter(|rate| *rate > 0.0).reduce(f64::min)
+    }
+
+    /// Packets come by UDP, which may lose them.
+    pub(super) fn datagrams(&self) {
+        self.datagrams.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether packets come by UDP.
+    pub(super) fn has_datagrams(&self) -> bool {
+        self.datagrams.load(Ordering::Relaxed)
+    }
+
     /// Frames of this connection.
     pub(super) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
@@ -132,6 +170,11 @@ impl Watch {
     fn since(&self, moment: &AtomicU64) -> Duration {
         Duration::from_nanos(self.now().saturating_sub(moment.load(Ordering::Relaxed).max(1)))
     }
+}
+
+fn announce(cell: &AtomicU64, rate: Option<f64>) {
+    let rate = rate.filter(|rate| PLAUSIBLE.contains(rate)).unwrap_or_default();
+    cell.store(rate.to_bits(), Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -171,5 +214,18 @@ mod tests {
         assert_eq!(watch.patience(timeout), timeout);
         watch.interval.store(2_000_000_000, Ordering::Relaxed);
         assert_eq!(watch.patience(timeout), Duration::from_secs(8));
+    }
+
+    #[test]
+    fn the_announced_rate_is_the_lower_one_of_those_that_make_sense() {
+        let watch = Watch::new();
+        assert_eq!(watch.announced(), None);
+        watch.offered_rate(Some(60.0));
+        assert_eq!(watch.announced(), Some(60.0));
+        watch.coded_rate(Some(25.0));
+        assert_eq!(watch.announced(), Some(25.0));
+        watch.coded_rate(Some(90_000.0));
+        watch.offered_rate(Some(f64::NAN));
+        assert_eq!(watch.announced(), None);
     }
 }

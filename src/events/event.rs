@@ -64,6 +64,12 @@ pub enum Body {
     /// The camera is connected and sends no pictures
     #[serde(rename = "camera.frozen")]
     CameraFrozen(FailureFacts),
+    /// Too little of what the camera sends, or says that it sends, comes out decoded
+    #[serde(rename = "camera.degraded")]
+    CameraDegraded(DegradedFacts),
+    /// Enough does again
+    #[serde(rename = "camera.restored")]
+    CameraRestored,
     /// The pictures show nothing: the lens is covered, dazzled or painted, or there is no light
     #[serde(rename = "camera.blinded")]
     CameraBlinded(SightFacts),
@@ -83,6 +89,8 @@ impl Body {
             Self::CameraUp => "camera.up",
             Self::CameraDown(_) => "camera.down",
             Self::CameraFrozen(_) => "camera.frozen",
+            Self::CameraDegraded(_) => "camera.degraded",
+            Self::CameraRestored => "camera.restored",
             Self::CameraBlinded(_) => "camera.blinded",
             Self::CameraCleared => "camera.cleared",
         }
@@ -135,6 +143,18 @@ pub struct FailureFacts {
     pub cause: String,
     /// What to look at
     pub hint: String,
+}
+
+/// Why a camera gives too few pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DegradedFacts {
+    /// The label of `maskwatch_camera_degraded`
+    pub reason: String,
+    /// What is the matter, and what to do about it
+    pub message: String,
+    /// Decoded pictures, of those that arrived or were announced in the last ten seconds, whichever is more
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub ratio: f64,
 }
 
 /// What a blinded camera's pictures look like.
@@ -214,6 +234,8 @@ mod tests {
             Body::CameraUp,
             Body::CameraDown(failure.clone()),
             Body::CameraFrozen(failure),
+            Body::CameraDegraded(DegradedFacts { reason: "loss".into(), message: "63 %".into(), ratio: 0.63 }),
+            Body::CameraRestored,
             Body::CameraBlinded(SightFacts { picture: "dark".into(), luma: 3.0, contrast: 0.5 }),
             Body::CameraCleared,
         ];

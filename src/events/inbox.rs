@@ -8,9 +8,9 @@ use gstmaskwatch::report::VerdictReport;
 use maskwatch_vision::sight::Luma;
 use maskwatch_vision::track::Person;
 
-use super::event::FailureFacts;
+use super::event::{DegradedFacts, FailureFacts};
 use super::policy::{Moment, Watched};
-use crate::camera::{Failure, Listener};
+use crate::camera::{Degradation, Failure, Listener};
 use crate::metrics::{DisconnectReason, EventResult, SinkMetrics};
 
 /// Happenings that may wait.
@@ -26,6 +26,8 @@ pub(super) enum Happening {
     Verdict { at: Moment, camera: String, person: Person, zones: Vec<String> },
     Up { at: Moment, camera: String },
     Down { at: Moment, camera: String, reason: DisconnectReason, facts: FailureFacts },
+    Degraded { at: Moment, camera: String, facts: DegradedFacts },
+    Restored { at: Moment, camera: String },
     Picture { at: Moment, camera: String, luma: Luma },
     End,
 }
@@ -77,6 +79,19 @@ impl Listener for Inbox {
 
     fn up(&self, camera: &str) {
         self.put(Happening::Up { at: self.now(), camera: camera.to_owned() });
+    }
+
+    fn degraded(&self, camera: &str, degradation: &Degradation) {
+        let facts = DegradedFacts {
+            reason: degradation.reason.as_str().to_owned(),
+            message: degradation.message.clone(),
+            ratio: degradation.ratio,
+        };
+        self.put(Happening::Degraded { at: self.now(), camera: camera.to_owned(), facts });
+    }
+
+    fn restored(&self, camera: &str) {
+        self.put(Happening::Restored { at: self.now(), camera: camera.to_owned() });
     }
 
     fn down(&self, camera: &str, failure: &Failure) {

@@ -85,6 +85,8 @@ impl Journal {
             Happening::Verdict { at, camera, person, zones } => return policy.verdict(at, &camera, &person, &zones),
             Happening::Up { at, camera } => return policy.up(at, &camera),
             Happening::Down { at, camera, reason, facts } => return policy.down(at, &camera, reason, facts),
+            Happening::Degraded { at, camera, facts } => return policy.degraded(at, &camera, facts),
+            Happening::Restored { at, camera } => return policy.restored(at, &camera),
             Happening::Picture { at, camera, luma } => return policy.picture(at, &camera, &luma),
             Happening::End => {}
         }

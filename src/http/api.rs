@@ -44,6 +44,10 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> Value {
         "failure": status.failure.as_ref().map(|failure| json!({
             "reason": failure.reason.as_str(), "cause": failure.cause, "hint": failure.hint,
         })),
+        "degraded": status.degraded.as_ref().map(|degraded| json!({
+            "reason": degraded.reason.as_str(), "message": degraded.message, "ratio": degraded.ratio,
+            "since": timestamp(degraded.since),
+        })),
         "last_frame": status.last_frame.map(timestamp),
         "connects": status.connects,
         "disconnects": status.disconnects,

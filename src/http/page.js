@@ -51,6 +51,7 @@ function show(camera) {
   if (camera.picture) facts.push(camera.picture.width + "×" + camera.picture.height);
   if (camera.picture && camera.picture.fps) facts.push(Math.round(camera.picture.fps * 10) / 10 + " fps");
   if (camera.compliance_ratio !== null) facts.push("mask worn by " + Math.round(camera.compliance_ratio * 100) + " %");
+  if (camera.degraded) facts.push(camera.degraded.message);
   facts.push(camera.viewers + (camera.viewers === 1 ? "\u00a0viewer" : "\u00a0viewers"));
   c.facts.textContent = facts.join(" · ");
   c.stream.textContent = camera.stream;

@@ -9,7 +9,10 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
-use super::{DisconnectReason, FrameDrop, PictureLoss, counters, float_gauges, gauges, histograms, unix_seconds};
+use super::degraded::{Degraded, DegradedFamily};
+use super::{
+    DegradedReason, DisconnectReason, FrameDrop, PictureLoss, counters, float_gauges, gauges, histograms, unix_seconds,
+};
 use crate::config::plan::Privacy;
 
 /// Seconds from a decoded frame to its result.
@@ -31,6 +34,7 @@ pub(super) struct CameraFamilies {
     dropped: IntCounterVec,
     in_flight: IntGaugeVec,
     packets_lost: IntCounterVec,
+    degraded: DegradedFamily,
     hidden: IntCounterVec,
     privacy: IntGaugeVec,
     latency: HistogramVec,
@@ -80,6 +84,7 @@ impl CameraFamilies {
                 "RTP packets that were sent and never came, by their numbers.",
                 &["camera"],
             )?,
+            degraded: DegradedFamily::new(r)?,
             hidden: counters(
                 r,
                 "frames_hidden_total",
@@ -134,6 +139,7 @@ impl CameraFamilies {
             lost: PictureLoss::ALL.map(|reason| self.dropped.with_label_values(&[name, reason.as_str()])),
             in_flight: self.in_flight.with_label_values(&[name]),
             packets_lost: self.packets_lost.with_label_values(&[name]),
+            degraded: self.degraded.camera(name),
             hidden: Unknown::ALL.map(|reason| self.hidden.with_label_values(&[name, reason.as_str()])),
             privacy: self.privacy.clone(),
             latency: self.latency.with_label_values(&[name]),
@@ -182,6 +188,7 @@ impl CameraFamilies {
         }
         drop(self.in_flight.remove_label_values(one));
         drop(self.packets_lost.remove_label_values(one));
+        self.degraded.remove(name);
         for reason in Unknown::ALL {
             drop(self.hidden.remove_label_values(&[name, reason.as_str()]));
         }
@@ -211,6 +218,7 @@ pub struct CameraMetrics {
     lost: [IntCounter; PictureLoss::ALL.len()],
     in_flight: IntGauge,
     packets_lost: IntCounter,
+    degraded: Degraded,
     hidden: [IntCounter; Unknown::ALL.len()],
     privacy: IntGaugeVec,
     latency: Histogram,
@@ -299,6 +307,11 @@ impl CameraMetrics {
     /// So many packets never came.
     pub fn packets_lost(&self, count: u64) {
         self.packets_lost.inc_by(count);
+    }
+
+    /// Too little comes out decoded, for this reason; `None`: enough does.
+    pub fn degraded(&self, reason: Option<DegradedReason>) {
+        self.degraded.set(reason);
     }
 
     /// A frame was dropped.

@@ -81,6 +81,34 @@ impl PictureLoss {
     }
 }
 
+/// Why too little of what a camera sends, or says that it sends, comes out decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DegradedReason {
+    /// Packets do not arrive: their pictures, and those that build upon them, are missing.
+    Loss,
+    /// This machine's decoder cannot keep up.
+    Late,
+    /// The decoder makes nothing of them.
+    Decoder,
+    /// The camera sends less than it announces.
+    Rate,
+}
+
+impl DegradedReason {
+    /// All of them: exported at 0 from the start.
+    pub const ALL: [Self; 4] = [Self::Loss, Self::Late, Self::Decoder, Self::Rate];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Late => "late",
+            Self::Decoder => "decoder",
+            Self::Rate => "rate",
+        }
+    }
+}
+
 /// Why a decoded frame did not get as far as it should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FrameDrop {

@@ -7,6 +7,7 @@
 //! * The rest: methods of [`Metrics`].
 
 mod camera;
+mod degraded;
 mod engine;
 mod events;
 pub mod labels;
@@ -22,7 +23,7 @@ use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextE
 
 pub use camera::CameraMetrics;
 pub use events::{EventResult, SinkMetrics};
-pub use labels::{DisconnectReason, FrameDrop, PictureLoss};
+pub use labels::{DegradedReason, DisconnectReason, FrameDrop, PictureLoss};
 
 use camera::CameraFamilies;
 use engine::EngineFamilies;

@@ -18,6 +18,10 @@ fn known_series_exist_at_zero() {
         r#"maskwatch_camera_connects_total{camera="gate"} 0"#,
         r#"maskwatch_camera_disconnects_total{camera="gate",reason="refused"} 0"#,
         r#"maskwatch_frames_total{camera="gate",stage="encoded"} 0"#,
+        r#"maskwatch_camera_degraded{camera="gate",reason="decoder"} 0"#,
+        r#"maskwatch_camera_degraded{camera="gate",reason="late"} 0"#,
+        r#"maskwatch_camera_degraded{camera="gate",reason="loss"} 0"#,
+        r#"maskwatch_camera_degraded{camera="gate",reason="rate"} 0"#,
         r#"maskwatch_frames_dropped_total{camera="gate",reason="superseded"} 0"#,
         r#"maskwatch_people_total{camera="gate",state="no_mask",zone=""} 0"#,
         r#"maskwatch_people_visible{camera="gate",state="unknown"} 0"#,
@@ -66,6 +70,31 @@ fn happenings_are_counted() {
 }
 
 #[test]
+fn a_camera_is_degraded_for_one_reason_at_a_time() {
+    let metrics = Metrics::new().unwrap();
+    let gate = metrics.camera("gate");
+    let ones = || {
+        let text = metrics.render().unwrap();
+        let mut lines = text.lines().filter(|line| line.starts_with("maskwatch_camera_degraded{"));
+        lines.clone().count() == 4 && lines.by_ref().all(|line| line.ends_with('0') || line.ends_with('1'))
+    };
+    let reasons = || {
+        let text = metrics.render().unwrap();
+        let on = |reason: &DegradedReason| {
+            let series = format!(r#"maskwatch_camera_degraded{{camera="gate",reason="{}"}} 1"#, reason.as_str());
+            text.contains(&series)
+        };
+        DegradedReason::ALL.into_iter().filter(on).collect::<Vec<_>>()
+    };
+    assert!(ones() && reasons().is_empty());
+    gate.degraded(Some(DegradedReason::Late));
+    gate.degraded(Some(DegradedReason::Loss));
+    assert_eq!(reasons(), [DegradedReason::Loss]);
+    gate.degraded(None);
+    assert!(ones() && reasons().is_empty());
+}
+
+#[test]
 fn people_are_counted_by_zone_and_only_by_known_ones() {
     let metrics = Metrics::new().unwrap();
     let zones = ["hall", "door:forward"].map(str::to_owned);
@@ -102,6 +131,9 @@ fn names_and_orders_agree() {
         assert_eq!(FrameDrop::from_name(reason.as_str()), reason);
     }
     for (index, reason) in PictureLoss::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, index);
+    }
+    for (index, reason) in DegradedReason::ALL.into_iter().enumerate() {
         assert_eq!(reason as usize, index);
     }
     for (index, state) in MaskState::ALL.into_iter().enumerate() {

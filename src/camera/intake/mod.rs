@@ -55,6 +55,14 @@ impl Feed {
         self.watch.agreed();
     }
 
+    /// What the camera's description says: pictures a second, and whether its packets come by UDP.
+    pub(super) fn described(&self, rate: Option<f64>, datagrams: bool) {
+        self.watch.offered_rate(rate);
+        if datagrams {
+            self.watch.datagrams();
+        }
+    }
+
     /// The token that ends the intake.
     pub(super) fn stop(&self) -> &Shutdown {
         &self.stop

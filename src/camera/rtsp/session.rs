@@ -161,6 +161,7 @@ impl Session {
         }
         feed.caps(&self.offer.caps);
         feed.agreed();
+        feed.described(self.offer.rate, matches!(self.way, Way::Udp { .. }));
         let origin = Instant::now();
         let keep = KeepAlive::new(
             self.timeout.unwrap_or(USUAL_TIMEOUT),

@@ -16,7 +16,7 @@ use maskwatch_vision::track::Person;
 
 use self::compliance::Watchdog;
 use self::limit::Limit;
-use super::event::{Body, ComplianceFacts, FailureFacts, PersonFacts, SightFacts};
+use super::event::{Body, ComplianceFacts, DegradedFacts, FailureFacts, PersonFacts, SightFacts};
 use crate::config::plan::ComplianceAlert;
 use crate::metrics::DisconnectReason;
 use crate::people::WHOLE_PICTURE;
@@ -68,6 +68,8 @@ enum Link {
 struct Memory {
     watched: Watched,
     link: Link,
+    /// The reason for which it was told to be degraded.
+    degraded: Option<String>,
     sight: Sight,
     no_mask: Limit,
     incorrect: Limit,
@@ -152,17 +154,36 @@ impl Policy {
         Some(Draft { at, camera: camera.to_owned(), body })
     }
 
-    /// Pictures come.
+    /// Pictures come. That a connection before this one was degraded is over; where its end was not told, this is.
     pub fn up(&mut self, at: Moment, camera: &str) -> Option<Draft> {
         let memory = self.cameras.get_mut(camera)?;
         let news = memory.link != Link::Up;
         memory.link = Link::Up;
-        news.then(|| Draft { at, camera: camera.to_owned(), body: Body::CameraUp })
+        let degraded = memory.degraded.take().is_some();
+        let body = if news { Body::CameraUp } else { Body::CameraRestored };
+        (news || degraded).then(|| Draft { at, camera: camera.to_owned(), body })
+    }
+
+    /// Too little comes out decoded. Told once for each reason until it is over.
+    pub fn degraded(&mut self, at: Moment, camera: &str, facts: DegradedFacts) -> Option<Draft> {
+        let memory = self.cameras.get_mut(camera)?;
+        if memory.degraded.as_ref() == Some(&facts.reason) {
+            return None;
+        }
+        memory.degraded = Some(facts.reason.clone());
+        Some(Draft { at, camera: camera.to_owned(), body: Body::CameraDegraded(facts) })
+    }
+
+    /// Enough comes out decoded again.
+    pub fn restored(&mut self, at: Moment, camera: &str) -> Option<Draft> {
+        self.cameras.get_mut(camera)?.degraded.take()?;
+        Some(Draft { at, camera: camera.to_owned(), body: Body::CameraRestored })
     }
 
     /// The connection ended or none came about. Told once, and once more where a frozen camera turns out to be gone.
     pub fn down(&mut self, at: Moment, camera: &str, reason: DisconnectReason, facts: FailureFacts) -> Option<Draft> {
         let memory = self.cameras.get_mut(camera)?;
+        memory.degraded = None;
         let link = match (memory.link, reason) {
             (Link::Up, DisconnectReason::Timeout) => Link::Frozen,
             (Link::Frozen, DisconnectReason::Timeout) => return None,

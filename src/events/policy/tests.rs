@@ -115,6 +115,31 @@ fn a_camera_goes_and_comes_and_each_is_told_once() {
 }
 
 #[test]
+fn a_degraded_camera_is_told_of_once_for_each_reason_and_its_end() {
+    let mut policy = policy(true);
+    let facts = |reason: &str| DegradedFacts { reason: reason.into(), message: String::new(), ratio: 0.5 };
+    let (degraded, restored) = (Some("camera.degraded"), Some("camera.restored"));
+    assert_eq!(kind(policy.restored(moment(0), "gate")), None, "nothing was amiss");
+    policy.up(moment(0), "gate");
+    assert_eq!(kind(policy.degraded(moment(10), "gate", facts("loss"))), degraded);
+    assert_eq!(kind(policy.degraded(moment(11), "gate", facts("loss"))), None);
+    assert_eq!(kind(policy.degraded(moment(30), "gate", facts("late"))), degraded);
+    assert_eq!(kind(policy.restored(moment(40), "gate")), restored);
+    assert_eq!(kind(policy.restored(moment(41), "gate")), None);
+    // Its end takes it along.
+    policy.degraded(moment(50), "gate", facts("loss"));
+    let down = policy.down(moment(51), "gate", DisconnectReason::Eos, failure());
+    assert_eq!(kind(down), Some("camera.down"));
+    assert_eq!(kind(policy.restored(moment(52), "gate")), None);
+    assert_eq!(kind(policy.up(moment(53), "gate")), Some("camera.up"));
+    assert_eq!(kind(policy.degraded(moment(64), "gate", facts("loss"))), degraded, "another connection");
+    // So does another connection, where the end of this one was not told.
+    assert_eq!(kind(policy.up(moment(70), "gate")), restored);
+    assert_eq!(kind(policy.up(moment(71), "gate")), None);
+    assert_eq!(kind(policy.degraded(moment(80), "yard", facts("loss"))), None, "not a camera of ours");
+}
+
+#[test]
 fn a_covered_lens_is_told_of_and_its_clearing() {
     let mut policy = policy(true);
     let mut told = Vec::new();

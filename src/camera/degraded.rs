@@ -65,8 +65,8 @@ pub(super) struct Fitness {
 }
 
 impl Fitness {
-    /// `now`: since any fixed moment. To be called from the first decoded picture on, as often as one likes. `counts` are
-    /// of one connection, whose end is no matter of this: each has its own [`Fitness`]. `announced`: pictures a second.
+    /// To be called from the first decoded picture on, as often as one likes. `now`: since any fixed moment; `counts`: of
+    /// one connection, each has its own [`Fitness`]; `announced`: pictures a second.
     pub(super) fn look(&mut self, now: Duration, counts: Counts, announced: Option<f64>) -> Option<Finding> {
         if let Some(last) = self.looks.back() {
             if counts.received < last.counts.received || counts.decoded < last.counts.decoded {

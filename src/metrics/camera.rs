@@ -58,12 +58,7 @@ impl CameraFamilies {
                 "When the last frame was decoded (Unix time); 0: never.",
                 &["camera"],
             )?,
-            connects: counters(
-                r,
-                "camera_connects_total",
-                "Times that the first frame came after a connect.",
-                &["camera"],
-            )?,
+            connects: counters(r, "camera_connects_total", "Connects after which a first frame came.", &["camera"])?,
             disconnects: counters(
                 r,
                 "camera_disconnects_total",

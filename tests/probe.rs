@@ -197,7 +197,8 @@ fn locked_camera() -> (String, Arc<AtomicU32>) {
                     counted.fetch_add(u32::from(request.contains("\r\nAuthorization:")), Ordering::Relaxed);
                     let cseq = request.lines().find(|line| line.starts_with("CSeq")).unwrap();
                     let answer = format!(
-                        "RTSP/1.0 401 Unauthorized\r\n{cseq}\r\nWWW-Authenticate: Digest realm=\"cam\", nonce=\"a1\"\r\n\r\n"
+                        "RTSP/1.0 401 Unauthorized\r\n{cseq}\r\n\
+                         WWW-Authenticate: Digest realm=\"cam\", nonce=\"a1\"\r\n\r\n"
                     );
                     stream.write_all(answer.as_bytes()).ok();
                     text = rest.to_owned();

@@ -8,6 +8,8 @@ use super::report::{Report, Video};
 const KEYFRAMES_S: f64 = 4.0;
 /// How far the rate may be from the announced one, as a share.
 const RATE: f64 = 0.2;
+/// How far pixels may be from square, as a share: less is a rounding of the size.
+const SQUARE: f64 = 0.01;
 /// Pixels of a picture that costs no more than others: 1920x1088.
 const PIXELS: u64 = 1920 * 1088;
 /// Milliseconds to an answer, and to a first picture, that nobody minds.
@@ -77,9 +79,8 @@ fn not_decoded(report: &Report) -> Option<String> {
 fn b_frames(video: &Video) -> Option<String> {
     let delay = video.reordered as f64 * 1000.0 / video.rate?;
     let others = if video.reordered == 1 { "one other" } else { &format!("up to {} others", video.reordered) };
-    (video.reordered > 0).then(|| {
-        format!("B-frames: each picture waits for {others}: +{delay:.0} ms; the camera's baseline profile has none")
-    })
+    (video.reordered > 0)
+        .then(|| format!("B-frames: each picture waits for {others}: +{delay:.0} ms; many cameras can send without"))
 }
 
 fn keyframes(video: &Video, watched: f64) -> Option<String> {
@@ -147,6 +148,10 @@ fn interlaced(video: &Video) -> Option<String> {
 fn pixel_aspect(video: &Video) -> Option<String> {
     let aspect = video.pixel_aspect.as_deref().filter(|aspect| *aspect != "1:1")?;
     let [width, height] = video.shown?;
+    let (sent, shown) = (video.width?, if video.rotation % 180 == 90 { height } else { width });
+    if f64::from(sent.abs_diff(shown)) <= f64::from(sent) * SQUARE {
+        return None;
+    }
     Some(format!("pixels are not square ({aspect}): shown as {width}x{height}, each picture is scaled"))
 }
 
@@ -264,7 +269,11 @@ mod tests {
             (video(|v| v.chroma = Some("4:2:2".into())), "chroma", "4:2:2: decoded in software"),
             (video(|v| v.bit_depth = Some(10)), "chroma", "10 bit: decoded"),
             (video(|v| v.interlaced = Some(true)), "interlaced", "combed"),
-            (video(|v| v.pixel_aspect = Some("16:11".into())), "pixel_aspect", "(16:11): shown as 1920x1080"),
+            (
+                video(|v| (v.pixel_aspect, v.shown) = (Some("16:11".into()), Some([2793, 1080]))),
+                "pixel_aspect",
+                "(16:11): shown as 2793x1080",
+            ),
             (video(|v| v.rotation = 90), "rotation", "turned by 90°"),
             (video(|v| v.changes = 2), "changes", "(2 times)"),
             (packets(|p| p.lost = 30), "packets_lost", "30 packets lost (0.99 %): over TCP"),
@@ -298,6 +307,12 @@ mod tests {
         }
         let encrypted = Login { kind: "basic", algorithm: None, encrypted: true };
         assert_eq!(of(&Report { login: Some(encrypted), ..plain() }), []);
+    }
+
+    #[test]
+    fn a_rounding_of_the_size_is_no_other_shape() {
+        let report = video(|v| (v.pixel_aspect, v.shown) = (Some("640:639".into()), Some([1923, 1080])));
+        assert_eq!(of(&report), []);
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Packets {
             return None;
         }
         let (ssrc, number, timestamp) = (packet.ssrc(), packet.sequence_number(), packet.timestamp());
-        let Some(number) = self.place(ssrc, number) else { return None };
+        let number = self.place(ssrc, number)?;
         self.measure(timestamp, now);
         self.seen.packets += 1;
         data[2..4].copy_from_slice(&number.to_be_bytes());

@@ -5,15 +5,17 @@
 //! the coded to the decoded picture: so each decoded picture is known to be of that coded one, in whatever order they
 //! come out.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
 
 use super::keyframe::{KeyframeGate, Picture};
+use super::references::{References, Unit, Verdict};
 use super::source::Outlets;
+use crate::metrics::PictureLoss;
 
 /// Threads of a software decoder. More of them hold more frames, and there are more cameras than cores.
 const DECODER_THREADS: i32 = 2;
@@ -23,16 +25,19 @@ static NUMBERED: LazyLock<gst::Caps> = LazyLock::new(|| gst::Caps::new_empty_sim
 /// How a gap in the data of a source is known for a loss.
 #[derive(Clone)]
 pub(super) enum Losses {
-    /// Set by who sees the packets pass, on the decoder's thread, before what follows on the missing ones.
-    Seen(Arc<AtomicBool>),
+    /// Packets that are missing, counted by who sees them pass on the decoder's thread, before what follows on them.
+    Seen(Arc<AtomicU64>),
     /// Nothing gets lost on the way: a mark of discontinuity is a new beginning.
     None,
 }
 
 impl Losses {
-    /// Whether packets are missing before the data that is marked now.
-    fn take(&self) -> bool {
-        matches!(self, Self::Seen(seen) if seen.swap(false, Ordering::Relaxed))
+    /// Packets that are missing before the data that is marked now.
+    fn take(&self) -> u64 {
+        match self {
+            Self::Seen(seen) => seen.swap(0, Ordering::Relaxed),
+            Self::None => 0,
+        }
     }
 }
 
@@ -122,9 +127,23 @@ pub(super) fn watch(decoder: &gst::Element, losses: Losses, outlets: &Outlets) {
     });
 }
 
+/// What a decoder may get.
+#[derive(Default)]
+struct Guard {
+    references: References,
+    gate: KeyframeGate,
+}
+
 /// Numbers what comes to a decoder, and keeps from it what it could only make broken pictures of.
 fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
-    let (gate, start) = (Mutex::new(KeyframeGate::new()), Instant::now());
+    let (guard, start) = (Arc::new(Mutex::<Guard>::default()), Instant::now());
+    let told = Arc::clone(&guard);
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(gst::EventView::Caps(caps)) = info.event().map(|event| event.view()) {
+            told.lock().unwrap_or_else(PoisonError::into_inner).references.announce(caps.caps());
+        }
+        gst::PadProbeReturn::Ok
+    });
     let (watch, tally) = (Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
     note_rate(pad, {
         let watch = Arc::clone(&watch);
@@ -135,9 +154,14 @@ fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
         let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
         let flags = buffer.flags();
         let marked = flags.contains(gst::BufferFlags::DISCONT) || flags.contains(gst::BufferFlags::CORRUPTED);
-        let lost = marked && losses.take();
-        let picture = Picture { lost, keyframe: !flags.contains(gst::BufferFlags::DELTA_UNIT), late: watch.late() };
-        let verdict = gate.lock().unwrap_or_else(PoisonError::into_inner).admits(picture, start.elapsed());
+        let lost = if marked { losses.take() } else { 0 };
+        let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
+        let verdict = guard.lock().unwrap_or_else(PoisonError::into_inner).judge(
+            buffer,
+            lost,
+            Picture { keyframe, late: watch.late(), ..Picture::default() },
+            start.elapsed(),
+        );
         match verdict {
             Ok(()) => {
                 let number = gst::ClockTime::from_nseconds(tally.admitted());
@@ -152,4 +176,20 @@ fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
             }
         }
     });
+}
+
+impl Guard {
+    /// `lost`: packets that are missing before the picture, or of it.
+    fn judge(&mut self, buffer: &gst::Buffer, lost: u64, picture: Picture, now: Duration) -> Result<(), PictureLoss> {
+        let data = buffer.map_readable().ok();
+        let data = data.as_ref().map_or(&[][..], |data| data.as_slice());
+        let verdict = self.references.see(Unit { data, lost, keyframe: picture.keyframe });
+        let picture = Picture {
+            lost: verdict == Verdict::Broken,
+            damaged: verdict == Verdict::Damaged,
+            keyframe: picture.keyframe && verdict == Verdict::Intact,
+            ..picture
+        };
+        self.gate.admits(picture, now)
+    }
 }

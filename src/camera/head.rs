@@ -1,7 +1,7 @@
 //! The head of a camera's pipeline: what its URL asks for, up to the decoder.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use gst::glib;
@@ -55,7 +55,7 @@ fn rtp(pipeline: &gst::Pipeline, plan: &CameraPlan, outlets: &Outlets) -> Result
 /// Follows the packets on their way to the decoder, on its thread: how long each has waited for it, beyond what reordering
 /// may take, and which are missing.
 fn follow(jitter: &gst::Element, backlog: Arc<Backlog>, latency: Duration, outlets: &Outlets) -> Losses {
-    let seen = Arc::new(AtomicBool::new(false));
+    let seen = Arc::new(AtomicU64::new(0));
     let (lost, watch, tally) = (Arc::clone(&seen), Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
     let before = AtomicU32::new(u32::MAX);
     if let Some(pad) = jitter.static_pad("src") {
@@ -67,7 +67,7 @@ fn follow(jitter: &gst::Element, backlog: Arc<Backlog>, latency: Duration, outle
                 let last = before.swap(u32::from(number), Ordering::Relaxed);
                 let missing = u16::try_from(last).map_or(0, |last| number.wrapping_sub(last).wrapping_sub(1));
                 if missing > 0 {
-                    lost.store(true, Ordering::Relaxed);
+                    lost.fetch_add(u64::from(missing), Ordering::Relaxed);
                     tally.packets_lost(u64::from(missing));
                 }
             }

@@ -1,5 +1,5 @@
-//! What a decoder is given: after a lost reference, and when joining a stream, nothing before a keyframe; and nothing
-//! that is much too late.
+//! What a decoder is given: after a lost reference, and when joining a stream, nothing before a keyframe; nothing that
+//! is broken itself; and nothing that is much too late.
 //!
 //! Decoders make grey or smeared pictures out of pictures whose references are missing; faces would be looked for in
 //! them. A stream may have no keyframes at all, though (it is refreshed in stripes), or rare ones: the wait is bounded,
@@ -21,9 +21,11 @@ const CAUGHT_UP: Duration = Duration::from_millis(500);
 /// What is known of a coded picture.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Picture {
-    /// Data before it is missing.
+    /// References are missing, its own or those of later pictures.
     pub(super) lost: bool,
-    /// It needs no other picture.
+    /// It is broken itself, and nothing is built upon it.
+    pub(super) damaged: bool,
+    /// It is whole, and needs no other picture.
     pub(super) keyframe: bool,
     /// How long it has waited for the decoder since it arrived.
     pub(super) late: Duration,
@@ -48,10 +50,6 @@ pub(super) struct KeyframeGate {
 }
 
 impl KeyframeGate {
-    pub(super) fn new() -> Self {
-        Self::default()
-    }
-
     /// `now`: since any fixed moment.
     ///
     /// # Errors
@@ -73,7 +71,7 @@ impl KeyframeGate {
             self.shut = None;
             self.resigned = true;
         }
-        if self.shut.is_some() { Err(PictureLoss::Gate) } else { Ok(()) }
+        if self.shut.is_some() || picture.damaged { Err(PictureLoss::Gate) } else { Ok(()) }
     }
 
     fn is_behind(&mut self, picture: Picture) -> bool {
@@ -93,12 +91,12 @@ mod tests {
     }
 
     fn admits(gate: &mut KeyframeGate, lost: bool, keyframe: bool, now: u64) -> bool {
-        gate.admits(Picture { lost, keyframe, late: Duration::ZERO }, ms(now)).is_ok()
+        gate.admits(Picture { lost, keyframe, ..Picture::default() }, ms(now)).is_ok()
     }
 
     #[test]
     fn joining_waits_for_a_keyframe() {
-        let mut gate = KeyframeGate::new();
+        let mut gate = KeyframeGate::default();
         assert!(!admits(&mut gate, true, false, 0));
         assert!(!admits(&mut gate, false, false, 40));
         assert!(admits(&mut gate, false, true, 80));
@@ -107,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_loss_shuts_it_until_the_next_keyframe() {
-        let mut gate = KeyframeGate::new();
+        let mut gate = KeyframeGate::default();
         assert!(admits(&mut gate, true, true, 0), "the first buffer of a stream is always marked");
         assert!(!admits(&mut gate, true, false, 40));
         assert!(!admits(&mut gate, true, false, 80), "a further loss does not begin the wait anew");
@@ -115,8 +113,17 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_picture_is_left_out_alone() {
+        let mut gate = KeyframeGate::default();
+        assert!(admits(&mut gate, false, true, 0));
+        let damaged = Picture { damaged: true, ..Picture::default() };
+        assert_eq!(gate.admits(damaged, ms(40)), Err(PictureLoss::Gate));
+        assert!(admits(&mut gate, false, false, 80));
+    }
+
+    #[test]
     fn streams_without_keyframes_pass_after_a_while_and_are_not_stopped_again() {
-        let mut gate = KeyframeGate::new();
+        let mut gate = KeyframeGate::default();
         assert!((0..150).all(|n| !admits(&mut gate, n == 0, false, n * 40)));
         assert!(admits(&mut gate, false, false, 6000));
         assert!(admits(&mut gate, true, false, 6040), "there is no keyframe to wait for");
@@ -127,8 +134,8 @@ mod tests {
 
     #[test]
     fn a_decoder_that_cannot_keep_up_gets_whole_groups_or_nothing() {
-        let mut gate = KeyframeGate::new();
-        let mut take = |keyframe, late| gate.admits(Picture { lost: false, keyframe, late: ms(late) }, ms(0));
+        let mut gate = KeyframeGate::default();
+        let mut take = |keyframe, late| gate.admits(Picture { keyframe, late: ms(late), ..Picture::default() }, ms(0));
         assert_eq!(take(true, 0), Ok(()));
         assert_eq!(take(false, 1999), Ok(()), "a burst is no delay");
         assert_eq!(take(false, 2000), Err(PictureLoss::Late));
@@ -142,7 +149,7 @@ mod tests {
         /// Whatever is lost, the gate is never shut for longer than its bound, and never at a keyframe in time.
         #[test]
         fn the_wait_is_bounded(pictures in prop::collection::vec((any::<bool>(), 0u8..20), 1..400)) {
-            let mut gate = KeyframeGate::new();
+            let mut gate = KeyframeGate::default();
             let mut shut_since = None;
             for (index, (lost, kind)) in pictures.into_iter().enumerate() {
                 let (now, keyframe) = (index as u64 * 40, kind == 0);

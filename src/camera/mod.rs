@@ -16,6 +16,7 @@ mod intake;
 mod keyframe;
 mod ledger;
 pub mod probe;
+mod references;
 mod results;
 mod rtsp;
 mod source;

@@ -56,7 +56,7 @@ impl DisconnectReason {
 /// Why a coded picture was not decoded. `received = decoded + these + in flight`, at every moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PictureLoss {
-    /// It needs pictures that are missing: after a loss, or before the first keyframe.
+    /// It needs pictures that are missing, or is incomplete itself: after a loss, or before the first keyframe.
     Gate,
     /// The decoder could not keep up.
     Late,

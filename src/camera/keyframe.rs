@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::metrics::PictureLoss;
 
 /// Longest wait when joining. Less than a camera has for its first picture.
-const JOINING: Duration = Duration::from_secs(6);
+const JOINING: Duration = Duration::from_secs(4);
 /// Longest wait after a loss. Less than a camera may usually be silent.
 const LOSS: Duration = Duration::from_secs(2);
 /// Beyond this a decoder that cannot keep up has to leave pictures out; below [`CAUGHT_UP`] it goes on.
@@ -124,9 +124,9 @@ mod tests {
     #[test]
     fn streams_without_keyframes_pass_after_a_while_and_are_not_stopped_again() {
         let mut gate = KeyframeGate::default();
-        assert!((0..150).all(|n| !admits(&mut gate, n == 0, false, n * 40)));
-        assert!(admits(&mut gate, false, false, 6000));
-        assert!(admits(&mut gate, true, false, 6040), "there is no keyframe to wait for");
+        assert!((0..100).all(|n| !admits(&mut gate, n == 0, false, n * 40)));
+        assert!(admits(&mut gate, false, false, 4000));
+        assert!(admits(&mut gate, true, false, 4040), "there is no keyframe to wait for");
         assert!(admits(&mut gate, false, true, 8000));
         assert!(!admits(&mut gate, true, false, 8040), "now there is");
         assert!(admits(&mut gate, false, false, 10_040));

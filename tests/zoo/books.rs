@@ -44,3 +44,15 @@ pub fn balance(all: &Metrics) -> Result<u64, String> {
     even.map_err(|_| format!("the ledger does not add up: {books:?}"))?;
     Ok(books.in_flight)
 }
+
+/// The ledger at the end, and why pictures are missing.
+pub fn shown(all: &Metrics) -> String {
+    let text = all.render().unwrap();
+    let books = Books::read(&text);
+    let dropped = text.lines().filter_map(|line| {
+        let rest = line.strip_prefix("maskwatch_frames_dropped_total{camera=\"zoo\",reason=\"")?;
+        let (reason, count) = rest.split_once("\"} ")?;
+        (count != "0").then(|| format!(", {count} {reason}"))
+    });
+    format!("received {}, decoded {}{}", books.received, books.decoded, dropped.collect::<String>())
+}

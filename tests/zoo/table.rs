@@ -10,7 +10,7 @@ use maskwatch::config::plan::{CameraPlan, Credentials};
 use maskwatch::config::secret::Secret;
 use maskwatch::metrics::DisconnectReason;
 
-use super::books::balance;
+use super::books::{self, balance};
 use super::journal::Journal;
 use super::net::pause;
 use super::{http, rtsp};
@@ -193,7 +193,8 @@ impl Row {
                 balance(&all).and_then(|in_flight| check(in_flight == 0, "pictures are in flight for ever")).err()
             })
             .or_else(|| (self.also)(journal).err());
-        Outcome { name: self.name, expect: self.expectation(), seen: seen.to_string(), fault, notes: journal.notes() }
+        let seen = format!("{seen} [{}]", books::shown(&all));
+        Outcome { name: self.name, expect: self.expectation(), seen, fault, notes: journal.notes() }
     }
 
     /// Waits for the end of a connection's pictures, and until no more come out.

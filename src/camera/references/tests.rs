@@ -171,7 +171,7 @@ struct Fared {
 /// Sends a stream of which the packets that `lose` names are lost: each NAL unit is one. `early`: a picture that is
 /// lost as a whole is marked at the one before.
 fn play(stream: &Stream, early: bool, mut lose: impl FnMut(usize) -> bool) -> Fared {
-    let (mut references, mut gate) = (References::default(), KeyframeGate::new());
+    let (mut references, mut gate) = (References::default(), KeyframeGate::default());
     references.describe(if stream.recipe.h265 { "video/x-h265" } else { "video/x-h264" }, false, None);
     let mut packet = 0;
     let kept: Vec<Vec<&Vec<u8>>> = stream

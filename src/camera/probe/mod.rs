@@ -166,7 +166,7 @@ impl Look<'_> {
 
     fn silent(&self, lately: Duration) -> Failure {
         let watch = &self.outlets.watch;
-        Failure::silent(watch.silence(), watch.data_within(lately), watch.frames() == 0, &self.plan)
+        Failure::silent(watch.silence(), watch.data_within(lately), watch.frames() == 0, self.plan)
     }
 
     fn end(&mut self, source: Source) {

@@ -3,14 +3,20 @@
 use gst_video::prelude::*;
 use maskwatch_vision::frame::{ColorMatrix, ColorRange, FrameView, PixelFormat};
 
-/// How the samples of a Y'CbCr picture are coded. Where the caps do not say: BT.709 from 720 rows on, BT.601 below, both
-/// with limited range, as GStreamer itself assumes.
+/// Most rows of a picture of standard definition.
+const SD_ROWS: u32 = 576;
+
+/// How the samples of a Y'CbCr picture are coded. Where the caps do not say, it is as GStreamer and players assume:
+/// BT.601 up to 576 rows, BT.709 above, both with limited range. (GStreamer takes more than 1080 rows for BT.2020; those
+/// that come from `maskwatch` say what they are.)
 pub(crate) fn coding(info: &gst_video::VideoInfo) -> (ColorMatrix, ColorRange) {
     let colorimetry = info.colorimetry();
     let matrix = match colorimetry.matrix() {
         gst_video::VideoColorMatrix::Bt601 | gst_video::VideoColorMatrix::Fcc => ColorMatrix::Bt601,
         gst_video::VideoColorMatrix::Bt709 => ColorMatrix::Bt709,
-        _ if info.height() >= 720 => ColorMatrix::Bt709,
+        gst_video::VideoColorMatrix::Bt2020 => ColorMatrix::Bt2020,
+        gst_video::VideoColorMatrix::Smpte240m => ColorMatrix::Smpte240m,
+        _ if info.height() > SD_ROWS => ColorMatrix::Bt709,
         _ => ColorMatrix::Bt601,
     };
     let range = match colorimetry.range() {

@@ -18,6 +18,22 @@ pub enum ColorMatrix {
     Bt601,
     /// ITU-R BT.709.
     Bt709,
+    /// ITU-R BT.2020, non-constant luminance.
+    Bt2020,
+    /// SMPTE 240M.
+    Smpte240m,
+}
+
+impl ColorMatrix {
+    /// Shares of red and blue in luma, `(kr, kb)`; green has the rest.
+    pub fn luma_weights(self) -> (f32, f32) {
+        match self {
+            Self::Bt601 => (0.299, 0.114),
+            Self::Bt709 => (0.2126, 0.0722),
+            Self::Bt2020 => (0.2627, 0.0593),
+            Self::Smpte240m => (0.212, 0.087),
+        }
+    }
 }
 
 /// Range of the samples.

@@ -58,7 +58,7 @@ pub(crate) struct Canvas<'a> {
     layout: Layout<'a>,
 }
 
-/// R'G'B' to Y'CbCr, 8 bits. ITU-R BT.601-7 and BT.709-6, part "digital representation".
+/// R'G'B' to Y'CbCr, 8 bits. ITU-R BT.601-7, BT.709-6 and BT.2020-2, part "digital representation".
 #[derive(Clone, Copy, Debug)]
 struct Coder {
     kr: f32,
@@ -68,10 +68,7 @@ struct Coder {
 
 impl Coder {
     fn new(matrix: ColorMatrix, range: ColorRange) -> Self {
-        let (kr, kb) = match matrix {
-            ColorMatrix::Bt601 => (0.299, 0.114),
-            ColorMatrix::Bt709 => (0.2126, 0.0722),
-        };
+        let (kr, kb) = matrix.luma_weights();
         Self { kr, kb, range }
     }
 

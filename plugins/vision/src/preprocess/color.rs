@@ -5,7 +5,7 @@ use crate::frame::{ColorMatrix, ColorRange};
 
 /// The affine map from Y'CbCr to R'G'B', all `0..=255`.
 ///
-/// ITU-R BT.601-7 section 2.5 and BT.709-6 section 3: with the luma weights `kr`, `kb` and `kg = 1 - kr - kb`,
+/// ITU-R BT.601-7 section 2.5, BT.709-6 section 3 and BT.2020-2 table 4: with the luma weights `kr`, `kb` and `kg = 1 - kr - kb`,
 /// `R = Y + 2 (1 - kr) Cr`, `B = Y + 2 (1 - kb) Cb`, `G = (Y - kr R - kb B) / kg`; limited range is first stretched by
 /// 255/219 (luma, from 16) and 255/224 (chroma, around 128).
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +24,7 @@ impl ToRgb {
 
     /// For samples of this matrix and range.
     pub(super) fn new(matrix: ColorMatrix, range: ColorRange) -> Self {
-        let (kr, kb) = match matrix {
-            ColorMatrix::Bt601 => (0.299, 0.114),
-            ColorMatrix::Bt709 => (0.2126, 0.0722),
-        };
+        let (kr, kb) = matrix.luma_weights();
         let kg = 1.0 - kr - kb;
         let (luma, black, chroma) = match range {
             ColorRange::Limited => (255.0 / 219.0, 16.0, 255.0 / 224.0),
@@ -154,7 +151,7 @@ mod tests {
     /// The primaries as the tables of the standards give them: rounded to bytes, so not exactly 0 and 255.
     #[test]
     fn known_colours() {
-        use ColorMatrix::{Bt601, Bt709};
+        use ColorMatrix::{Bt601, Bt709, Bt2020, Smpte240m};
         use ColorRange::{Full, Limited};
         for (matrix, range, yuv, want) in [
             (Bt601, Limited, [16.0, 128.0, 128.0], [0.0, 0.0, 0.0]),
@@ -165,6 +162,10 @@ mod tests {
             (Bt709, Limited, [63.0, 102.0, 240.0], [255.0, 0.0, 0.0]),
             (Bt709, Limited, [173.0, 42.0, 26.0], [0.0, 255.0, 0.0]),
             (Bt709, Limited, [32.0, 240.0, 118.0], [0.0, 0.0, 255.0]),
+            (Bt2020, Limited, [74.0, 97.0, 240.0], [255.0, 0.0, 0.0]),
+            (Bt2020, Limited, [164.0, 47.0, 25.0], [0.0, 255.0, 0.0]),
+            (Bt2020, Limited, [29.0, 240.0, 119.0], [0.0, 0.0, 255.0]),
+            (Smpte240m, Limited, [62.0, 102.0, 240.0], [255.0, 0.0, 0.0]),
             (Bt601, Full, [76.0, 85.0, 255.0], [254.0, 0.0, 0.0]),
         ] {
             let got = rgb(matrix, range, yuv);

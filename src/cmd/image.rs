@@ -32,8 +32,8 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
     let mut good = true;
     for path in &args.paths {
         let analysed = looker.analyse(path);
-        let (picture, faces) = match analysed {
-            Ok(both) => both,
+        let Looked { picture, faces, truncated } = match analysed {
+            Ok(looked) => looked,
             Err(error) => {
                 good = false;
                 if let Some(lines) = &mut lines {
@@ -44,7 +44,7 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
             }
         };
         match &mut lines {
-            Some(lines) => lines.image(path, picture.dimensions(), &faces)?,
+            Some(lines) => lines.image(path, picture.dimensions(), &faces, truncated)?,
             None => super::print(&output::summary(path, picture.dimensions(), &faces))?,
         }
         if copies.is_none() && !args.show {
@@ -67,6 +67,15 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
 }
 
+/// What was seen of an image.
+struct Looked {
+    /// As it may be seen.
+    picture: RgbImage,
+    faces: Vec<ClassifiedFace>,
+    /// The file ends in the middle.
+    truncated: bool,
+}
+
 /// Finds faces and, where that is asked for, hides them.
 struct Looker {
     camera: Camera,
@@ -80,9 +89,8 @@ impl Looker {
         Self { camera: engine.attach("image", 1), ask: Ask { face: Some(face), hide } }
     }
 
-    /// The picture as it may be seen, and its faces.
-    fn analyse(&self, path: &Path) -> anyhow::Result<(RgbImage, Vec<ClassifiedFace>)> {
-        let mut picture = decode::upright(path)?;
+    fn analyse(&self, path: &Path) -> anyhow::Result<Looked> {
+        let decode::Picture { pixels: mut picture, truncated } = decode::upright(path)?.told(path);
         let (width, height) = picture.dimensions();
         let frame = OwnedFrame::rgb(width, height, picture.as_raw().clone());
         let Analysis { faces, suspects } = self.camera.analyze_asked(frame, self.ask)?;
@@ -93,7 +101,7 @@ impl Looker {
             }
             hide::rgb([width, height], &mut picture, &cover)?;
         }
-        Ok((picture, faces))
+        Ok(Looked { picture, faces, truncated })
     }
 }
 

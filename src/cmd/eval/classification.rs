@@ -115,7 +115,7 @@ fn boxes(subject: &Subject) -> Vec<Option<PixelBox>> {
 }
 
 fn judge(path: &Path, subject: &Subject, classifier: &mut FaceClassifier) -> anyhow::Result<Vec<Judged>> {
-    let pixels = decode::upright(path)?;
+    let pixels = decode::upright(path)?.told(path).pixels;
     let (width, height) = pixels.dimensions();
     let frame = OwnedFrame::rgb(width, height, pixels.into_raw());
     let judged = match subject {

@@ -122,7 +122,7 @@ fn find_all(pictures: &[LabelledPicture], engine: &Arc<Engine>, min_score: f32) 
 }
 
 fn find(picture: &LabelledPicture, camera: &Camera, min_score: f32) -> Found {
-    let pixels = decode::upright(&picture.path)?;
+    let pixels = decode::upright(&picture.path)?.told(&picture.path).pixels;
     let (width, height) = pixels.dimensions();
     picture.check_size(width, height)?;
     let faces = camera.analyze(OwnedFrame::rgb(width, height, pixels.into_raw()), Some(min_score))?;

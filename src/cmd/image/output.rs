@@ -1,11 +1,14 @@
 //! JSON lines, annotated copies and the line for people.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use image::RgbImage;
 use maskwatch_vision::face::{ClassifiedFace, MaskState};
 use serde_json::{Value, json};
@@ -23,16 +26,29 @@ impl Lines {
         Ok(Self(Box::new(BufWriter::new(file))))
     }
 
-    /// An image's faces.
-    pub(super) fn image(&mut self, path: &Path, size: (u32, u32), faces: &[ClassifiedFace]) -> anyhow::Result<()> {
-        let (width, height) = size;
+    /// An image's faces. `truncated`: the file ends in the middle of it.
+    pub(super) fn image(
+        &mut self,
+        path: &Path,
+        (width, height): (u32, u32),
+        faces: &[ClassifiedFace],
+        truncated: bool,
+    ) -> anyhow::Result<()> {
         let faces: Vec<_> = faces.iter().map(|face| face_json(face, width, height)).collect();
-        self.line(&json!({ "file": path.display().to_string(), "width": width, "height": height, "faces": faces }))
+        let mut value = named(path);
+        value.extend([("width".to_owned(), json!(width)), ("height".to_owned(), json!(height))]);
+        value.insert("faces".to_owned(), json!(faces));
+        if truncated {
+            value.insert("truncated".to_owned(), json!(true));
+        }
+        self.line(&Value::Object(value))
     }
 
     /// An image that could not be analysed.
     pub(super) fn failed(&mut self, path: &Path, error: &anyhow::Error) -> anyhow::Result<()> {
-        self.line(&json!({ "file": path.display().to_string(), "error": format!("{error:#}") }))
+        let mut value = named(path);
+        value.insert("error".to_owned(), json!(format!("{error:#}")));
+        self.line(&Value::Object(value))
     }
 
     /// All that was written is out.
@@ -44,6 +60,18 @@ impl Lines {
     fn line(&mut self, value: &Value) -> anyhow::Result<()> {
         writeln!(self.0, "{value}").and_then(|()| self.0.flush()).context("JSON cannot be written")
     }
+}
+
+/// A line that begins with the file's name as it was given. JSON holds text only: a name that is none stands beside it
+/// byte for byte, as `file_bytes` in Base64 (RFC 4648).
+fn named(path: &Path) -> serde_json::Map<String, Value> {
+    let mut value = serde_json::Map::new();
+    value.insert("file".to_owned(), json!(path.to_string_lossy()));
+    if path.to_str().is_none() {
+        let bytes = BASE64_STANDARD.encode(path.as_os_str().as_encoded_bytes());
+        value.insert("file_bytes".to_owned(), json!(bytes));
+    }
+    value
 }
 
 /// A face by the contract: box in pixels of the image, clipped to it.
@@ -112,19 +140,27 @@ impl Copies {
         Ok(())
     }
 
+    /// The name of a copy, byte for byte but for the extension.
     fn name_for(&mut self, source: &Path) -> PathBuf {
-        let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let extension = match source.extension().map(|extension| extension.to_string_lossy().to_lowercase()) {
-            Some(extension) if extension == "jpg" || extension == "jpeg" => extension,
-            _ => "png".to_owned(),
+        let stem = match source.file_stem() {
+            Some(stem) if source != Path::new("-") => stem,
+            _ => OsStr::new("stdin"),
         };
-        let mut name = self.folder.join(format!("{stem}.{extension}"));
-        let mut number = 2;
-        while !self.written.insert(name.clone()) {
-            name = self.folder.join(format!("{stem}-{number}.{extension}"));
-            number += 1;
-        }
-        name
+        let jpeg = source.extension().filter(|it| it.eq_ignore_ascii_case("jpg") || it.eq_ignore_ascii_case("jpeg"));
+        let extension = jpeg.map_or_else(|| "png".into(), OsStr::to_ascii_lowercase);
+        let named = |number: Option<u32>| {
+            let mut name = stem.to_owned();
+            if let Some(number) = number {
+                name.push(format!("-{number}"));
+            }
+            name.push(".");
+            name.push(&extension);
+            self.folder.join(name)
+        };
+        let mut numbers = std::iter::once(None).chain((2..).map(Some)).map(named);
+        let free = numbers.find(|name| !self.written.contains(name)).unwrap_or_default();
+        self.written.insert(free.clone());
+        free
     }
 }
 
@@ -173,5 +209,26 @@ mod tests {
         }
         let error = Copies::create(folder.path()).unwrap().write(&source, &picture).unwrap_err();
         assert!(error.to_string().contains("--out"), "{error}");
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_kept_byte_for_byte() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = |bytes: &'static [u8]| Path::new(OsStr::from_bytes(bytes));
+        assert_eq!(named(Path::new("a.jpg")), *json!({"file": "a.jpg"}).as_object().unwrap());
+        let value = named(name(b"caf\xe9.jpg"));
+        let bytes = BASE64_STANDARD.decode(value["file_bytes"].as_str().unwrap()).unwrap();
+        assert_eq!(bytes, b"caf\xe9.jpg");
+        let folder = tempfile::tempdir().unwrap();
+        let mut copies = Copies::create(folder.path()).unwrap();
+        for (given, copied) in [
+            (&b"in/caf\xe9.JPG"[..], &b"caf\xe9.jpg"[..]),
+            (b"else/caf\xe9.jpg", b"caf\xe9-2.jpg"),
+            (b"caf\xe9.webp", b"caf\xe9.png"),
+            (b"-", b"stdin.png"),
+            (b"/dev/stdin", b"stdin-2.png"),
+        ] {
+            assert_eq!(copies.name_for(name(given)), folder.path().join(name(copied)));
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod demo;
+mod encoder;
 pub mod events;
 pub mod frames;
 pub mod http;

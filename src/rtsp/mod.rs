@@ -11,7 +11,6 @@
 //!
 //! Locks are held to copy values out, never over a push or a property.
 
-mod encoder;
 mod feed;
 pub mod host;
 mod mosaic;

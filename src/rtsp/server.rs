@@ -10,7 +10,6 @@ use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory};
 use maskwatch_vision::zone::Areas;
 
-use super::encoder::{Demand, Encoder, force_keyframe};
 use super::feed::{BACKLOG, Camera, Feed, Running};
 use super::host::{Host, HostError, Visitors};
 use super::mosaic::Layout;
@@ -18,13 +17,14 @@ use super::slate::Ticker;
 use super::{MOSAIC, OVERLAY_ELEMENT};
 use crate::camera::CameraStatus;
 use crate::config::plan::{ListenPlan, OutputPlan};
+use crate::encoder::{self, Demand, Encoder, Kind, Task};
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, Metrics};
 
-/// Bit rate of the mosaic.
-const MOSAIC_KBPS: u32 = 3000;
 /// Frames per second of the mosaic.
 const MOSAIC_FPS: u32 = 12;
+/// What the mosaic asks of its encoder, but for its size.
+const MOSAIC_DEMAND: Demand = Demand { bitrate_kbps: 3000, width: 1280, height: 720, fps: MOSAIC_FPS };
 
 /// Why there are no streams.
 #[derive(Debug, thiserror::Error)]
@@ -64,11 +64,12 @@ impl Stream {
 
 /// What the server's callbacks share.
 struct Shared {
-    encoder: Encoder,
+    /// The H.264 encoders to use, best first.
+    kinds: Vec<Kind>,
     ticker: Ticker,
     streams: Mutex<Vec<Stream>>,
-    /// The encoder element of each running stream, by mount.
-    encoders: Mutex<BTreeMap<String, glib::WeakRef<gst::Element>>>,
+    /// The encoder of each running stream, by mount.
+    encoders: Mutex<BTreeMap<String, glib::WeakRef<Encoder>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -84,9 +85,10 @@ impl RtspServer {
     /// # Errors
     /// The port is in use, the address is not ours, or no encoder is there.
     pub fn start(plan: &ListenPlan, metrics: &Arc<Metrics>) -> Result<Self, RtspError> {
-        let encoder = Encoder::find().ok_or(RtspError::NoEncoder)?;
+        let kinds = encoder::usable(Task::Stream(MOSAIC_DEMAND));
+        let best = kinds.first().ok_or(RtspError::NoEncoder)?.element();
         let shared = Arc::new(Shared {
-            encoder,
+            kinds,
             ticker: Ticker::start()?,
             streams: Mutex::default(),
             encoders: Mutex::default(),
@@ -95,7 +97,7 @@ impl RtspServer {
         let auth = plan.auth.as_ref().map(|auth| (auth.username.as_str(), auth.password.expose()));
         let host = Host::start(plan.listen, auth, Arc::clone(&shared) as Arc<dyn Visitors>)?;
         metrics.output(MOSAIC).set(0);
-        tracing::info!(address = %host.address(), encoder = encoder.name(), "RTSP server listens");
+        tracing::info!(address = %host.address(), encoder = best, "RTSP server listens");
         Ok(Self { host, shared })
     }
 
@@ -143,11 +145,9 @@ impl RtspServer {
                 .max_fps
                 .map_or(String::new(), |most| format!("videorate drop-only=true max-rate={most} ! "));
             let name = camera.hub.camera();
-            fill(
-                bin,
-                &format!("{} ! {limit}{} ! {}", source(0), scaled(name, 0, size), shared.encoder.launch(demand)),
-            )?;
-            shared.note_encoder(name, bin, Some(&stream.metrics));
+            let encoder = Encoder::new(&shared.kinds, Task::Stream(demand))?;
+            fill(bin, &format!("{} ! {limit}{}", source(0), scaled(name, 0, size)), &encoder)?;
+            shared.note_encoder(name, &encoder, Some(&stream.metrics));
             Ok(vec![attach(bin, 0, &camera, size, rate, &shared.ticker)?])
         })
     }
@@ -162,8 +162,10 @@ impl RtspServer {
         let factory = factory(move |bin| {
             let layout = Layout::of(streams.len());
             let rate = gst::Fraction::new(MOSAIC_FPS as i32, 1);
-            fill(bin, &mosaic_text(&streams, &layout, shared.encoder))?;
-            shared.note_encoder(MOSAIC, bin, None);
+            let (width, height) = layout.size;
+            let encoder = Encoder::new(&shared.kinds, Task::Stream(Demand { width, height, ..MOSAIC_DEMAND }))?;
+            fill(bin, &mosaic_text(&streams, &layout), &encoder)?;
+            shared.note_encoder(MOSAIC, &encoder, None);
             let feed = |(index, stream): (usize, &Stream)| {
                 attach(bin, index, &stream.camera(), layout.tile, rate, &shared.ticker)
             };
@@ -174,7 +176,7 @@ impl RtspServer {
 }
 
 /// The pipeline of the mosaic. Each camera is scaled to its tile before it is drawn on: labels stay readable.
-fn mosaic_text(streams: &[Stream], layout: &Layout, encoder: Encoder) -> String {
+fn mosaic_text(streams: &[Stream], layout: &Layout) -> String {
     let (width, height) = layout.size;
     let mut places = String::new();
     let mut tiles = String::new();
@@ -187,11 +189,10 @@ fn mosaic_text(streams: &[Stream], layout: &Layout, encoder: Encoder) -> String 
             scaled(stream.hub.camera(), index, layout.tile)
         ));
     }
-    let demand = Demand { bitrate_kbps: MOSAIC_KBPS, width, height, fps: MOSAIC_FPS };
     format!(
         "compositor name=mix background=black latency=100000000{places} ! \
-         video/x-raw,format=I420,width={width},height={height},framerate={MOSAIC_FPS}/1,colorimetry=bt709 ! {}{tiles}",
-        encoder.launch(demand)
+         video/x-raw,format=I420,width={width},height={height},framerate={MOSAIC_FPS}/1,colorimetry=bt709 ! \
+         identity name=end{tiles}"
     )
 }
 
@@ -238,12 +239,13 @@ where
     build(&bin)
 }
 
-/// Puts the elements of `text` before the payloader.
-fn fill(bin: &gst::Bin, text: &str) -> Result<(), glib::Error> {
+/// Puts the elements of `text` and the encoder before the payloader.
+fn fill(bin: &gst::Bin, text: &str, encoder: &Encoder) -> Result<(), glib::Error> {
+    let told = |error: glib::BoolError| failed(&error.to_string());
     let inner = gst::parse::bin_from_description(text, true)?;
     let payloader = bin.by_name("pay0").ok_or_else(|| failed("no payloader"))?;
-    bin.add(&inner).map_err(|error| failed(&error.to_string()))?;
-    inner.link(&payloader).map_err(|error| failed(&error.to_string()))
+    bin.add_many([inner.upcast_ref::<gst::Element>(), encoder.upcast_ref()]).map_err(told)?;
+    gst::Element::link_many([inner.upcast_ref(), encoder.upcast_ref(), &payloader]).map_err(told)
 }
 
 /// Feeds entry `index` with a camera.
@@ -270,8 +272,7 @@ fn failed(what: &str) -> glib::Error {
 
 impl Shared {
     /// Remembers the encoder for keyframes, and counts what it gives.
-    fn note_encoder(&self, mount: &str, bin: &gst::Bin, metrics: Option<&Arc<CameraMetrics>>) {
-        let Some(encoder) = bin.by_name("enc") else { return };
+    fn note_encoder(&self, mount: &str, encoder: &Encoder, metrics: Option<&Arc<CameraMetrics>>) {
         lock(&self.encoders).insert(mount.to_owned(), encoder.downgrade());
         if let (Some(metrics), Some(pad)) = (metrics.cloned(), encoder.static_pad("src")) {
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
@@ -300,7 +301,7 @@ impl Visitors for Shared {
     fn joined(&self, mount: &str) {
         let encoder = lock(&self.encoders).get(mount).and_then(glib::WeakRef::upgrade);
         if let Some(encoder) = encoder {
-            force_keyframe(&encoder);
+            encoder.force_keyframe();
         }
     }
 }

@@ -4,6 +4,7 @@
 //! camera under a supervisor), [`frames`] (its pictures handed on), [`rtsp`], [`http`] and [`events`] (out). Elements,
 //! engine and decisions are in the crates under `plugins/`.
 
+mod animation;
 mod backoff;
 pub mod camera;
 pub mod cli;
@@ -25,3 +26,4 @@ pub mod shutdown;
 pub mod sim;
 pub mod state_file;
 mod tls;
+mod upright;

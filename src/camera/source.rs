@@ -1,6 +1,6 @@
 //! One camera's pipeline: head and decoder by the URL, analysis, and the way to the hub.
 //!
-//! `head ! decodebin ! queue ! videoconvert ! I420/NV12 ! maskinfer ! appsink`. The decoder is GStreamer's choice by
+//! `head ! decodebin ! queue ! upright ! maskinfer ! appsink`. The decoder is GStreamer's choice by
 //! rank: hardware where its plugins offer it. What the decoder gives is counted before the queue, which drops old frames
 //! instead of holding the decoder up. The head (see [`super::head`]) is an `appsrc` that an intake feeds, or an element
 //! of GStreamer that fetches by itself.
@@ -20,6 +20,7 @@ use super::watch::Watch;
 use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::{Hub, Inlet};
 use crate::metrics::CameraMetrics;
+use crate::upright;
 
 /// Decoded frames that may wait for `maskinfer`: a decoder gives those of a group with B-frames in one burst,
 /// and so does a network after a pause of half a second. They are taken up as fast as they can be worked on.
@@ -62,13 +63,11 @@ pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) 
     if !endless {
         queue.set_property_from_str("leaky", "downstream");
     }
-    let convert = gst::ElementFactory::make("videoconvert").build()?;
-    let formats = gst::Caps::builder("video/x-raw").field("format", gst::List::new(["I420", "NV12"])).build();
-    let filter = gst::ElementFactory::make("capsfilter").property("caps", formats).build()?;
+    let upright = upright::bin()?;
     let infer = infer(plan, engine)?;
     let sink = sink(endless, outlets.hub.open());
-    pipeline.add_many([&queue, &convert, &filter, &infer, sink.upcast_ref()])?;
-    gst::Element::link_many([&queue, &convert, &filter, &infer, sink.upcast_ref()])?;
+    pipeline.add_many([&queue, upright.upcast_ref(), &infer, sink.upcast_ref()])?;
+    gst::Element::link_many([&queue, upright.upcast_ref(), &infer, sink.upcast_ref()])?;
 
     let entry = queue.static_pad("sink").ok_or_else(|| glib::bool_error!("queue without a sink pad"))?;
     let exit = queue.static_pad("src").ok_or_else(|| glib::bool_error!("queue without a source pad"))?;

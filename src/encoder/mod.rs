@@ -5,7 +5,7 @@
 
 mod fallback;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use gst::prelude::*;
 

@@ -12,7 +12,7 @@ use super::*;
 /// a picture.
 macro_rules! fake {
     ($module:ident, $name:literal, $type:literal, $from:expr, $fault:expr) => {
-        mod $module {
+        pub(crate) mod $module {
             use std::sync::LazyLock;
 
             use super::*;
@@ -51,7 +51,7 @@ macro_rules! fake {
                     @implements gst::ChildProxy;
             }
 
-            pub(super) fn register() {
+            pub(crate) fn register() {
                 gst::Element::register(None, $name, gst::Rank::NONE, Element::static_type()).unwrap();
             }
         }

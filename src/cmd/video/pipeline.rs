@@ -1,4 +1,4 @@
-//! The pipeline of `video`: decode, analyse each frame, draw, write and show.
+//! The pipeline of `video`: decode, make upright, analyse each frame, draw, write and show.
 
 use std::path::{Path, PathBuf};
 
@@ -7,35 +7,40 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::super::window::listen_to_keys;
+use super::input::Input;
+use super::stamps::stamp_missing;
 use crate::cli::{FilePrivacy, VideoArgs};
-
-/// Encoders for the file, best first, with what makes them good for one.
-const ENCODERS: [(&str, &str); 2] = [
-    ("x264enc", "x264enc pass=qual quantizer=23 speed-preset=veryfast key-int-max=100"),
-    ("openh264enc", "openh264enc rate-control=quality bitrate=4000000 gop-size=100"),
-];
+use crate::encoder::{Encoder, Kind, Task};
+use crate::upright;
 
 /// A file on its way through.
 pub(super) struct Video {
     pipeline: gst::Pipeline,
+    /// Where decoded pictures come in.
+    entry: gst::Pad,
+    /// What reads and decodes: its errors are the file's.
+    reading: Vec<gst::Element>,
+    encoder: Option<Encoder>,
     shows: bool,
     /// The output and the name it has until it is whole.
     out: Option<(PathBuf, PathBuf)>,
 }
 
 impl Video {
-    /// Builds everything that the arguments ask for.
-    pub(super) fn build(args: &VideoArgs, engine: &str) -> anyhow::Result<Self> {
+    /// Builds everything that the arguments ask for. `kinds`: the encoders for the output.
+    pub(super) fn build(args: &VideoArgs, input: &mut Input, kinds: &[Kind], engine: &str) -> anyhow::Result<Self> {
         let pipeline = gst::Pipeline::with_name("video");
         pipeline.set_auto_flush_bus(false);
-        let file = gst::ElementFactory::make("filesrc").property("location", args.path.as_path()).build()?;
-        let decode = gst::ElementFactory::make("decodebin")
-            .property("caps", gst::Caps::builder("video/x-raw").any_features().build())
-            .property("expose-all-streams", false)
+        let queue = gst::ElementFactory::make("queue")
+            .property("max-size-buffers", 4u32)
+            .property("max-size-bytes", 0u32)
+            .property("max-size-time", 0u64)
             .build()?;
-        let rest = gst::parse::bin_from_description(&description(args)?, true)?;
-        pipeline.add_many([&file, &decode, rest.upcast_ref()])?;
-        file.link(&decode)?;
+        let upright = upright::bin()?;
+        let rest = gst::parse::bin_from_description(&description(args), true)?;
+        let chain = [&queue, upright.upcast_ref(), rest.upcast_ref::<gst::Element>()];
+        pipeline.add_many(chain)?;
+        gst::Element::link_many(chain)?;
         let infer = rest.by_name("infer").context("no maskinfer")?;
         infer.set_property("engine", engine);
         infer.set_property("camera", "video");
@@ -44,21 +49,17 @@ impl Video {
             infer.set_property("min-score", score);
         }
         let out = args.out.as_deref().map(|out| (out.to_owned(), unfinished(out)));
-        if let (Some((_, part)), Some(sink)) = (&out, rest.by_name("file")) {
-            sink.set_property("location", part.as_path());
-        }
+        let encoder = match &out {
+            Some((_, part)) => Some(writer(&pipeline, rest.upcast_ref(), kinds, part)?),
+            None => None,
+        };
         if let Some(window) = rest.by_name("window") {
             listen_to_keys(&window, &pipeline)?;
         }
-        let entry = rest.static_pad("sink").context("a bin without an entry")?;
-        decode.connect_pad_added(move |_, pad| {
-            if !entry.is_linked()
-                && let Err(error) = pad.link(&entry)
-            {
-                tracing::warn!(%error, "the decoder's output does not fit");
-            }
-        });
-        Ok(Self { pipeline, shows: args.show, out })
+        let entry = queue.static_pad("sink").context("a queue without an entry")?;
+        stamp_missing(&entry);
+        let reading = input.read_into(&pipeline, &entry)?;
+        Ok(Self { pipeline, entry, reading, encoder, shows: args.show, out })
     }
 
     pub(super) fn bus(&self) -> anyhow::Result<gst::Bus> {
@@ -68,6 +69,17 @@ impl Video {
     /// Whether there is a window.
     pub(super) fn shows(&self) -> bool {
         self.shows
+    }
+
+    /// Whether a message is of what reads or decodes the file.
+    pub(super) fn is_of_reading(&self, message: &gst::MessageRef) -> bool {
+        let Some(source) = message.src() else { return false };
+        self.reading.iter().any(|element| source == element || source.has_as_ancestor(element))
+    }
+
+    /// The encoders that are left to try from the beginning, where the one in use has failed.
+    pub(super) fn other_encoders(&self) -> Option<Vec<Kind>> {
+        self.encoder.as_ref().and_then(Encoder::rest)
     }
 
     /// Errors of the start come on the bus, with their causes.
@@ -87,16 +99,21 @@ impl Video {
         self.pipeline.query_duration()
     }
 
-    /// No further frame is read; what was read goes its way to the end.
+    /// No further frame is taken; those that were taken go their way to the end. Asked of the decoded pictures' entry:
+    /// what reads the file need not listen.
     pub(super) fn end_early(&self) {
-        self.pipeline.send_event(gst::event::Eos::new());
+        self.entry.send_event(gst::event::Eos::new());
     }
 
-    /// Ends it. The output gets its name when it is whole.
+    /// Ends it.
     pub(super) fn stop(&self) {
         if let Err(error) = self.pipeline.set_state(gst::State::Null) {
             tracing::warn!(%error, "the pipeline does not end cleanly");
         }
+    }
+
+    /// Gives the output its name: it is whole.
+    pub(super) fn keep(&self) {
         if let Some((out, part)) = &self.out
             && let Err(error) = std::fs::rename(part, out)
         {
@@ -122,29 +139,32 @@ fn unfinished(out: &Path) -> PathBuf {
     out.with_file_name(name)
 }
 
-/// From decoded pictures to what the arguments ask for. Pictures of an odd size lose nothing in the analysis; the file
-/// has even sizes, as H.264 wants them.
-fn description(args: &VideoArgs) -> anyhow::Result<String> {
-    let head = "queue max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! videoflip video-direction=auto ! videoconvert ! \
-                video/x-raw,format={I420,NV12} ! maskinfer name=infer sync=true analyze-fps=0";
-    let encode = || -> anyhow::Result<String> {
-        let known = ENCODERS.into_iter().find(|(name, _)| gst::ElementFactory::find(name).is_some());
-        let (_, encoder) =
-            known.context("no H.264 encoder (install gstreamer1.0-plugins-ugly, or run `make setup`)")?;
-        Ok(format!(
-            "queue ! videoconvertscale ! video/x-raw,format=I420,width=[2,32766,2],height=[2,32766,2] ! {encoder} ! \
-             h264parse ! mp4mux ! filesink name=file"
-        ))
-    };
+/// From what leaves `drawn` to a file.
+fn writer(pipeline: &gst::Pipeline, drawn: &gst::Element, kinds: &[Kind], part: &Path) -> anyhow::Result<Encoder> {
+    let encoder = Encoder::new(kinds, Task::File)?;
+    let mux = gst::ElementFactory::make("mp4mux").build()?;
+    let sink = gst::ElementFactory::make("filesink").property("location", part).build()?;
+    let chain = [drawn, encoder.upcast_ref(), &mux, &sink];
+    pipeline.add_many(&chain[1..])?;
+    gst::Element::link_many(chain)?;
+    Ok(encoder)
+}
+
+/// From upright pictures to what the arguments ask for. Pictures of an odd size lose nothing in the analysis; the file
+/// has even sizes, as H.264 wants them. What is to be written leaves it.
+fn description(args: &VideoArgs) -> String {
+    let head = "maskinfer name=infer sync=true analyze-fps=0";
+    let written = "queue ! videoconvertscale ! video/x-raw,format=I420,width=[2,32766,2],height=[2,32766,2] ! \
+                   identity";
     let window = "queue ! videoconvertscale name=window ! autovideosink sync=true";
     let draw = match args.privacy {
         FilePrivacy::Off => "maskoverlay clock=false",
         FilePrivacy::Blur => "maskhide ! maskoverlay clock=false",
     };
-    Ok(match (&args.out, args.show) {
+    match (&args.out, args.show) {
         (None, false) => format!("{head} ! fakesink sync=false"),
-        (Some(_), false) => format!("{head} ! {draw} ! {}", encode()?),
+        (Some(_), false) => format!("{head} ! {draw} ! {written}"),
         (None, true) => format!("{head} ! {draw} ! {window}"),
-        (Some(_), true) => format!("{head} ! {draw} ! tee name=t ! {} t. ! {window}", encode()?),
-    })
+        (Some(_), true) => format!("{head} ! {draw} ! tee name=t ! {written} t. ! {window}"),
+    }
 }

@@ -14,11 +14,18 @@ use serde_json::{Value, json};
 pub(super) struct Tally {
     /// Frames analysed.
     pub(super) frames: u64,
+    /// The file ends in the middle.
+    pub(super) truncated: bool,
     /// People, in the order of [`MaskState::ALL`].
     people: [u64; MaskState::ALL.len()],
 }
 
 impl Tally {
+    /// Nothing yet of a file that ends in the middle, or does not.
+    pub(super) fn of_file(truncated: bool) -> Self {
+        Self { truncated, ..Self::default() }
+    }
+
     /// One person more.
     pub(super) fn person(&mut self, state: MaskState) {
         self.people[state as usize] += 1;
@@ -38,7 +45,11 @@ impl Tally {
     fn json(&self) -> Value {
         let people: serde_json::Map<String, Value> =
             MaskState::ALL.into_iter().map(|state| (state.as_str().to_owned(), json!(self.of(state)))).collect();
-        json!({ "summary": { "frames": self.frames, "people": people, "compliance_ratio": self.ratio() } })
+        let mut summary = json!({ "frames": self.frames, "people": people, "compliance_ratio": self.ratio() });
+        if self.truncated {
+            summary["truncated"] = json!(true);
+        }
+        json!({ "summary": summary })
     }
 
     /// For people: `clip.mp4: 341 frames; people: 2 mask, 0 incorrect, 3 no_mask, 0 unknown; compliance 40 %`.
@@ -51,20 +62,28 @@ impl Tally {
 }
 
 /// Where JSON lines go.
-pub(super) struct Lines(Box<dyn Write>);
+pub(super) struct Lines {
+    out: Box<dyn Write>,
+    /// Frames that have their line: a second run over the file does not write them again.
+    frames: u64,
+}
 
 impl Lines {
     /// `-` is the standard output.
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
         if path == Path::new("-") {
-            return Ok(Self(Box::new(BufWriter::new(std::io::stdout()))));
+            return Ok(Self { out: Box::new(BufWriter::new(std::io::stdout())), frames: 0 });
         }
         let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(Self(Box::new(BufWriter::new(file))))
+        Ok(Self { out: Box::new(BufWriter::new(file)), frames: 0 })
     }
 
     /// One frame.
     pub(super) fn frame(&mut self, number: u64, report: &FrameReport) -> anyhow::Result<()> {
+        if number < self.frames {
+            return Ok(());
+        }
+        self.frames = number + 1;
         let pts = report.pts.map_or(0.0, |pts| (pts.useconds() as f64) / 1e6);
         let faces: Vec<_> = report.faces.iter().map(|face| face_json(face, report.width, report.height)).collect();
         self.line(&json!({ "frame": number, "pts_s": pts, "faces": faces }))
@@ -73,11 +92,11 @@ impl Lines {
     /// The end.
     pub(super) fn summary(&mut self, tally: &Tally) -> anyhow::Result<()> {
         self.line(&tally.json())?;
-        self.0.flush().context("JSON cannot be written")
+        self.out.flush().context("JSON cannot be written")
     }
 
     fn line(&mut self, value: &Value) -> anyhow::Result<()> {
-        writeln!(self.0, "{value}").context("JSON cannot be written")
+        writeln!(self.out, "{value}").context("JSON cannot be written")
     }
 }
 
@@ -106,6 +125,8 @@ mod tests {
             json!({"summary": {"frames": 7, "people": {"mask": 0, "incorrect": 0, "no_mask": 0, "unknown": 0},
                 "compliance_ratio": null}})
         );
+        tally.truncated = true;
+        assert_eq!(tally.json()["summary"]["truncated"], true);
         for state in [MaskState::Mask, MaskState::NoMask, MaskState::NoMask, MaskState::Unknown] {
             tally.person(state);
         }

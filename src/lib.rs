@@ -9,6 +9,7 @@ mod backoff;
 pub mod camera;
 pub mod cli;
 pub mod cmd;
+mod coded;
 pub mod config;
 pub mod demo;
 mod encoder;

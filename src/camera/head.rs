@@ -8,13 +8,10 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::decoding::Losses;
-use super::intake::{Feed, Intake};
+use super::intake::{Feed, Intake, file, http};
 use super::rtsp::{self, Backlog};
 use super::source::Outlets;
 use crate::config::plan::CameraPlan;
-
-/// Seconds that an HTTP server may be silent.
-const HTTP_TIMEOUT_S: u32 = 10;
 
 /// What stands before the queue.
 pub(super) struct Head {
@@ -28,10 +25,22 @@ pub(super) struct Head {
 
 /// Builds it into `pipeline`.
 pub(super) fn build(pipeline: &gst::Pipeline, plan: &CameraPlan, outlets: &Outlets) -> Result<Head, glib::BoolError> {
-    match plan.url.scheme() {
-        "rtsp" | "rtsps" => rtp(pipeline, plan, outlets),
-        _ => fetched(pipeline, plan),
+    match (plan.url.scheme(), plan.url.local_path()) {
+        ("rtsp" | "rtsps", _) => rtp(pipeline, plan, outlets),
+        ("http" | "https", _) => pictures(pipeline, http::intake(plan), outlets),
+        ("file", Some(path)) => pictures(pipeline, file::intake(path, outlets.once), outlets),
+        _ => device(pipeline, plan),
     }
+}
+
+/// `appsrc ! decodebin`, fed with coded pictures.
+fn pictures(pipeline: &gst::Pipeline, intake: Intake, outlets: &Outlets) -> Result<Head, glib::BoolError> {
+    let entrance = entrance();
+    let decoder = decoder("decodebin")?;
+    pipeline.add_many([entrance.upcast_ref(), &decoder])?;
+    entrance.link(&decoder)?;
+    let feed = Feed::new(entrance, Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
+    Ok(Head { decoder, intake: Some((intake, feed)), losses: Losses::None })
 }
 
 /// `appsrc ! rtpjitterbuffer ! decodebin`, fed by [`rtsp`].
@@ -45,7 +54,7 @@ fn rtp(pipeline: &gst::Pipeline, plan: &CameraPlan, outlets: &Outlets) -> Result
     let decoder = decoder("decodebin")?;
     pipeline.add_many([entrance.upcast_ref(), &jitter, &decoder])?;
     gst::Element::link_many([entrance.upcast_ref(), &jitter, &decoder])?;
-    let feed = Feed::new(entrance, outlets.watch.clone());
+    let feed = Feed::new(entrance, Arc::clone(&outlets.watch), Arc::clone(&outlets.tally));
     let backlog = Arc::new(rtsp::Backlog::new());
     let intake = rtsp::intake(plan, &outlets.memory, &backlog);
     let losses = follow(&jitter, backlog, plan.latency, outlets);
@@ -77,18 +86,11 @@ fn follow(jitter: &gst::Element, backlog: Arc<Backlog>, latency: Duration, outle
     Losses::Seen(seen)
 }
 
-/// GStreamer fetches by itself.
-fn fetched(pipeline: &gst::Pipeline, plan: &CameraPlan) -> Result<Head, glib::BoolError> {
+/// A device of this machine: GStreamer fetches by itself.
+fn device(pipeline: &gst::Pipeline, plan: &CameraPlan) -> Result<Head, glib::BoolError> {
     let decoder = decoder("uridecodebin")?;
     decoder.set_property("uri", plan.url.expose());
     pipeline.add(&decoder)?;
-    let settings = plan.clone();
-    decoder.connect("source-setup", false, move |values| {
-        if let Some(source) = values.get(1).and_then(|value| value.get::<gst::Element>().ok()) {
-            configure(&source, &settings);
-        }
-        None
-    });
     Ok(Head { decoder, intake: None, losses: Losses::None })
 }
 
@@ -108,19 +110,4 @@ fn entrance() -> gst_app::AppSrc {
         .max_bytes(0)
         .block(false)
         .build()
-}
-
-/// Credentials and patience of the source that the URL chose.
-fn configure(source: &gst::Element, plan: &CameraPlan) {
-    let kind = source.factory().map(|factory| factory.name().to_string()).unwrap_or_default();
-    if kind == "souphttpsrc" {
-        source.set_property("timeout", HTTP_TIMEOUT_S);
-        source.set_property("do-timestamp", true);
-        source.set_property("user-agent", concat!("maskwatch/", env!("CARGO_PKG_VERSION")));
-        source.set_property("ssl-strict", !plan.insecure_tls);
-        if let Some(credentials) = &plan.credentials {
-            source.set_property("user-id", &credentials.username);
-            source.set_property("user-pw", credentials.password.expose());
-        }
-    }
 }

@@ -15,6 +15,7 @@ mod head;
 mod intake;
 mod keyframe;
 mod ledger;
+mod login;
 pub mod probe;
 mod references;
 mod results;

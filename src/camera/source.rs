@@ -19,7 +19,6 @@ use super::tally::Tally;
 use super::watch::Watch;
 use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::{Hub, Inlet};
-use crate::metrics::CameraMetrics;
 use crate::upright;
 
 /// Decoded frames that may wait for `maskinfer`: a decoder gives those of a group with B-frames in one burst,
@@ -31,8 +30,6 @@ const QUEUE_BYTES: u32 = 48 << 20;
 /// A pipeline that is built and not yet started.
 pub(super) struct Source {
     pub(super) pipeline: gst::Pipeline,
-    /// A file: starts again at its end.
-    pub(super) endless: bool,
     /// What feeds the pipeline, where none of its elements fetches by itself. To be started once the pipeline plays.
     pub(super) intake: Option<(Intake, Feed)>,
 }
@@ -42,15 +39,15 @@ pub(super) struct Source {
 pub(super) struct Outlets {
     pub(super) hub: Arc<Hub>,
     pub(super) watch: Arc<Watch>,
-    pub(super) metrics: Arc<CameraMetrics>,
     pub(super) tally: Arc<Tally>,
     /// What was learnt of the camera on connections before.
     pub(super) memory: rtsp::Memory,
+    /// A file is played to its end, once; else round after round.
+    pub(super) once: bool,
 }
 
 /// Builds the pipeline. `engine`: name by which the engine is registered; `None`: no analysis.
 pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) -> Result<Source, glib::BoolError> {
-    let endless = plan.url.scheme() == "file";
     let pipeline = gst::Pipeline::with_name(&format!("camera-{}", plan.name));
     // People who are still followed when it stops are told on the bus: those messages must outlive the stop.
     pipeline.set_auto_flush_bus(false);
@@ -60,12 +57,10 @@ pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) 
         .property("max-size-bytes", QUEUE_BYTES)
         .property("max-size-time", 0u64)
         .build()?;
-    if !endless {
-        queue.set_property_from_str("leaky", "downstream");
-    }
+    queue.set_property_from_str("leaky", "downstream");
     let upright = upright::bin()?;
     let infer = infer(plan, engine)?;
-    let sink = sink(endless, outlets.hub.open());
+    let sink = sink(outlets.hub.open());
     pipeline.add_many([&queue, upright.upcast_ref(), &infer, sink.upcast_ref()])?;
     gst::Element::link_many([&queue, upright.upcast_ref(), &infer, sink.upcast_ref()])?;
 
@@ -81,7 +76,7 @@ pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) 
         }
     });
     decoding::watch(&head.decoder, head.losses, outlets);
-    Ok(Source { pipeline, endless, intake: head.intake })
+    Ok(Source { pipeline, intake: head.intake })
 }
 
 /// The analysing element, or one that does nothing where there is no engine.
@@ -103,9 +98,9 @@ fn infer(plan: &CameraPlan, engine: Option<&str>) -> Result<gst::Element, glib::
     Ok(infer)
 }
 
-/// Publishes what arrives. Files are played by the clock; live pictures are passed on as they come.
-fn sink(endless: bool, inlet: Inlet) -> gst_app::AppSink {
-    let sink = gst_app::AppSink::builder().sync(endless).max_buffers(2).enable_last_sample(false).build();
+/// Publishes what arrives, as it comes.
+fn sink(inlet: Inlet) -> gst_app::AppSink {
+    let sink = gst_app::AppSink::builder().sync(false).max_buffers(2).enable_last_sample(false).build();
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {

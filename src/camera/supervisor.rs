@@ -141,8 +141,6 @@ impl Drop for CameraHandle {
 enum End {
     /// It was asked to.
     Stopped,
-    /// A file that has to be opened anew to start again.
-    Again,
     /// Something went wrong.
     Failed(Failure),
 }
@@ -164,7 +162,6 @@ impl Camera {
             let (end, good_for) = self.run_guarded();
             let failure = match end {
                 End::Stopped => break,
-                End::Again => continue,
                 End::Failed(failure) => failure,
             };
             if good_for >= STABLE {
@@ -196,9 +193,9 @@ impl Camera {
         let outlets = Outlets {
             hub: Arc::clone(&self.context.hub),
             watch: Arc::clone(&watch),
-            metrics: Arc::clone(&self.context.metrics),
             tally: Arc::clone(&tally),
             memory: Arc::clone(&self.memory),
+            once: false,
         };
         let built = source::build(&self.plan, self.context.engine.as_deref(), &outlets);
         let mut source = match built {
@@ -212,7 +209,7 @@ impl Camera {
         let intake = source.intake.take();
         let mut session = Session::new(&source, &watch, &tally);
         // An error of the state change comes on the bus, with its cause.
-        source.pipeline.set_state(session.first_state()).ok();
+        source.pipeline.set_state(gst::State::Playing).ok();
         match intake.map(|(intake, feed)| Running::start(intake, feed, &self.plan.name)).transpose() {
             Ok(running) => session.intake = running,
             Err(error) => session.stillborn = Some(Failure::new(DisconnectReason::Error, error.to_string())),
@@ -308,13 +305,7 @@ impl Camera {
                 tracing::debug!(error = %error.error(), "GStreamer reports an error");
                 Some(End::Failed(Failure::of(&error.error(), &self.plan)))
             }
-            gst::MessageView::Eos(_) if session.source.endless && session.frames_seen > 0 => Some(End::Again),
             gst::MessageView::Eos(_) => Some(End::Failed(Failure::new(DisconnectReason::Eos, "the stream ended"))),
-            gst::MessageView::AsyncDone(_) => {
-                session.start_rounds();
-                None
-            }
-            gst::MessageView::SegmentDone(_) => session.next_round(),
             gst::MessageView::Latency(_) => {
                 session.source.pipeline.recalculate_latency().ok();
                 None
@@ -367,50 +358,16 @@ struct Session<'a> {
     stillborn: Option<Failure>,
     frames_seen: u64,
     up_since: Option<Instant>,
-    rounds_started: bool,
 }
 
 impl<'a> Session<'a> {
     fn new(source: &'a Source, watch: &'a Watch, tally: &'a Tally) -> Self {
         let fitness = Fitness::default();
-        Self {
-            source,
-            watch,
-            tally,
-            fitness,
-            intake: None,
-            stillborn: None,
-            frames_seen: 0,
-            up_since: None,
-            rounds_started: false,
-        }
+        Self { source, watch, tally, fitness, intake: None, stillborn: None, frames_seen: 0, up_since: None }
     }
 
     /// Why nothing more comes.
     fn failure(&mut self) -> Option<Failure> {
         self.stillborn.take().or_else(|| self.intake.as_ref().and_then(Running::failure))
-    }
-
-    /// Files wait for the seek that makes them endless.
-    fn first_state(&self) -> gst::State {
-        if self.source.endless { gst::State::Paused } else { gst::State::Playing }
-    }
-
-    /// A file has its first frame: from here it is played in segments, whose end is no end of stream, so that time
-    /// goes on over the seam. A file that cannot be played so ends, and is opened anew.
-    fn start_rounds(&mut self) {
-        if !self.source.endless || self.rounds_started {
-            return;
-        }
-        self.rounds_started = true;
-        let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::SEGMENT;
-        if let Err(error) = self.source.pipeline.seek_simple(flags, gst::ClockTime::ZERO) {
-            tracing::debug!(%error, "the file cannot be played in rounds; it is opened anew at its end");
-        }
-        self.source.pipeline.set_state(gst::State::Playing).ok();
-    }
-
-    fn next_round(&self) -> Option<End> {
-        self.source.pipeline.seek_simple(gst::SeekFlags::SEGMENT, gst::ClockTime::ZERO).err().map(|_| End::Again)
     }
 }

@@ -64,11 +64,13 @@ pub enum PictureLoss {
     Decoder,
     /// The connection ended while it was in the decoder.
     Ended,
+    /// The source sent so little of it that nothing can be shown.
+    Broken,
 }
 
 impl PictureLoss {
     /// All of them: exported at 0 from the start.
-    pub const ALL: [Self; 4] = [Self::Gate, Self::Late, Self::Decoder, Self::Ended];
+    pub const ALL: [Self; 5] = [Self::Gate, Self::Late, Self::Decoder, Self::Ended, Self::Broken];
 
     /// The label's value.
     pub fn as_str(self) -> &'static str {
@@ -77,6 +79,7 @@ impl PictureLoss {
             Self::Late => "late",
             Self::Decoder => "decoder",
             Self::Ended => "ended",
+            Self::Broken => "broken",
         }
     }
 }

@@ -1,16 +1,20 @@
 //! A file's encoded pictures in memory.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use gst::ClockTime;
 use gst::prelude::*;
 
+use crate::coded::{Coded, REORDER, Read, Reader, Times, USUAL, interval};
+
 /// Longest time that reading a clip may go without a new picture.
-const STALL: ClockTime = ClockTime::from_seconds(20);
-/// Assumed length of the last picture where the file does not tell the rate.
-const DEFAULT_INTERVAL: Duration = Duration::from_millis(40);
+const STALL: Duration = Duration::from_secs(20);
+/// How often a reader that gives nothing is asked.
+const LOOK: Duration = Duration::from_millis(100);
+/// What is said of a file that holds a stream without pictures.
+const EMPTY: &str = "no picture in it";
 
 /// Why a file makes no camera.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +55,26 @@ impl Codec {
         }
     }
 
+    /// How a file's video is coded; `None` where RTP has no use for it.
+    fn in_file(path: &Path) -> Result<Option<Self>, String> {
+        let shape = gst::ElementFactory::make("identity").build().map_err(|error| error.to_string())?;
+        let mut caps = None;
+        read(path, &shape, |coded| {
+            caps = Some(coded.caps);
+            ControlFlow::Break(())
+        })?;
+        Ok(Self::of(caps.ok_or(EMPTY)?.as_ref()))
+    }
+
     /// Elements that bring this codec into the form that is kept.
     fn parser(self) -> &'static str {
         match self {
-            Self::H264 => "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au",
-            Self::H265 => "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au",
+            Self::H264 => {
+                "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! identity"
+            }
+            Self::H265 => {
+                "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au ! identity"
+            }
             Self::Jpeg => "jpegparse",
         }
     }
@@ -100,52 +119,31 @@ impl Clip {
             return Err(ClipError::Missing(path.to_owned()));
         }
         let unreadable = |reason: String| ClipError::Unreadable { path: path.to_owned(), reason };
-        let codec = Self::probe(path).map_err(unreadable)?;
-        let text = match codec {
-            Some(codec) => format!("filesrc name=file ! parsebin ! {} ! appsink name=out sync=false", codec.parser()),
+        let codec = Codec::in_file(path).map_err(unreadable)?;
+        let shape = match codec {
+            Some(codec) => codec.parser().to_owned(),
             None => format!(
-                "filesrc name=file ! decodebin ! videoconvert ! videoscale ! video/x-raw,format=I420 ! \
-                 x264enc tune=zerolatency speed-preset=veryfast key-int-max=25 ! {} ! appsink name=out sync=false",
+                "decodebin ! videoconvert ! videoscale ! video/x-raw,format=I420 ! \
+                 x264enc tune=zerolatency speed-preset=veryfast key-int-max=25 ! {}",
                 Codec::H264.parser()
             ),
         };
-        let (caps, samples) = read(path, &text).map_err(unreadable)?;
-        let codec = codec.unwrap_or(Codec::H264);
-        let (units, length) = timed(&samples);
-        if units.is_empty() {
-            return Err(unreadable("no picture in it".to_owned()));
-        }
-        Ok(Arc::new(Self { caps, codec, units, length }))
-    }
-
-    /// How the file's video is coded; `None` where RTP has no use for it.
-    fn probe(path: &Path) -> Result<Option<Codec>, String> {
-        let found: Arc<Mutex<Option<gst::Caps>>> = Arc::default();
-        let pipeline = launch("filesrc name=file ! parsebin name=parse", path)?;
-        let parse = pipeline.by_name("parse").ok_or("no parsebin")?;
-        let seen = Arc::clone(&found);
-        let bin = pipeline.downgrade();
-        parse.connect_pad_added(move |_, pad| {
-            let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-            let name = caps.structure(0).map(|s| s.name().to_string()).unwrap_or_default();
-            if name.starts_with("video/") || name.starts_with("image/") {
-                seen.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(caps);
-            }
-            // Everything is drained: an unlinked pad would stop the file.
-            if let Some(bin) = bin.upgrade()
-                && let Ok(sink) = gst::ElementFactory::make("fakesink").build()
-                && bin.add(&sink).is_ok()
-                && sink.sync_state_with_parent().is_ok()
-                && let Some(target) = sink.static_pad("sink")
-            {
-                pad.link(&target).ok();
-            }
+        let shape = gst::parse::bin_from_description(&shape, true).map_err(|error| unreadable(error.to_string()))?;
+        let mut pictures = Vec::new();
+        let whole = read(path, shape.upcast_ref(), |coded| {
+            pictures.push(coded);
+            ControlFlow::Continue(())
         });
-        let outcome = preroll(&pipeline);
-        pipeline.set_state(gst::State::Null).ok();
-        outcome?;
-        let caps = found.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(Codec::of(caps.ok_or("no video in it")?.as_ref()))
+        if let Err(reason) = whole {
+            if pictures.is_empty() {
+                return Err(unreadable(reason));
+            }
+            tracing::warn!(file = %path.display(), "the clip ends early: {reason}");
+        }
+        let caps = pictures.first().map(|coded| coded.caps.clone()).ok_or_else(|| unreadable(EMPTY.to_owned()))?;
+        let codec = codec.unwrap_or(Codec::H264);
+        let (units, length) = timed(pictures);
+        Ok(Arc::new(Self { caps, codec, units, length }))
     }
 
     /// Index of the last keyframe that is sent at or before `at`; the first unit where there is none.
@@ -155,85 +153,48 @@ impl Clip {
     }
 }
 
-/// Builds a pipeline and names the file apart from its text, so that no character of the path is special.
-fn launch(text: &str, path: &Path) -> Result<gst::Pipeline, String> {
-    let element = gst::parse::launch(text).map_err(|error| error.to_string())?;
-    let pipeline = element.downcast::<gst::Pipeline>().map_err(|_| "not a pipeline".to_owned())?;
-    let file = pipeline.by_name("file").ok_or("no file source")?;
-    file.set_property("location", path.to_string_lossy().as_ref());
-    Ok(pipeline)
-}
-
-/// Waits until the pipeline has data everywhere, or says why not.
-fn preroll(pipeline: &gst::Pipeline) -> Result<(), String> {
-    pipeline.set_state(gst::State::Paused).ok();
-    let bus = pipeline.bus().ok_or("no bus")?;
-    let wanted = [gst::MessageType::Error, gst::MessageType::AsyncDone, gst::MessageType::Eos];
-    match bus.timed_pop_filtered(STALL, &wanted).as_ref().map(|message| message.view()) {
-        Some(gst::MessageView::Error(error)) => Err(error.error().to_string()),
-        Some(_) => Ok(()),
-        None => Err("it does not start".to_owned()),
+/// Reads a file's pictures through `shape` until `take` has enough of them.
+fn read(path: &Path, shape: &gst::Element, mut take: impl FnMut(Coded) -> ControlFlow<()>) -> Result<(), String> {
+    let source = gst::ElementFactory::make("filesrc").property("location", path).build();
+    let reader = source.and_then(|source| Reader::open_through(&source, shape));
+    let mut reader = reader.map_err(|error| error.to_string())?;
+    let mut heard = Instant::now();
+    loop {
+        match reader.read(LOOK) {
+            Read::Picture(coded) => {
+                heard = Instant::now();
+                if take(coded).is_break() {
+                    return Ok(());
+                }
+            }
+            Read::Nothing if heard.elapsed() > STALL => return Err("reading it came to a stop".to_owned()),
+            Read::Nothing => {}
+            Read::End => return Ok(()),
+            Read::NoVideo => return Err("no video in it".to_owned()),
+            Read::Failed(error) => return Err(error.message().to_owned()),
+        }
     }
-}
-
-/// Pulls everything out of the `appsink` named `out`.
-fn read(path: &Path, text: &str) -> Result<(gst::Caps, Vec<gst::Sample>), String> {
-    let pipeline = launch(text, path)?;
-    let out = pipeline.by_name("out").and_then(|e| e.downcast::<gst_app::AppSink>().ok()).ok_or("no sink")?;
-    pipeline.set_state(gst::State::Playing).ok();
-    let mut samples = Vec::new();
-    while let Some(sample) = out.try_pull_sample(STALL) {
-        samples.push(sample);
-    }
-    let complaint = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error])).map(|message| {
-        if let gst::MessageView::Error(error) = message.view() { error.error().to_string() } else { String::new() }
-    });
-    let finished = out.is_eos();
-    pipeline.set_state(gst::State::Null).ok();
-    match complaint {
-        // A file that is cut off still shows what it has.
-        Some(reason) if samples.is_empty() => return Err(reason),
-        None if !finished => return Err("reading it came to a stop".to_owned()),
-        _ => {}
-    }
-    let caps = samples.first().and_then(|sample| sample.caps_owned()).ok_or("no picture in it")?;
-    Ok((caps, samples))
 }
 
 /// Times counted from the first picture, and the length of one round.
-fn timed(samples: &[gst::Sample]) -> (Vec<Unit>, Duration) {
-    let stamp = |buffer: &gst::BufferRef| buffer.dts().or(buffer.pts());
-    let nominal =
-        samples.first().and_then(|sample| sample.caps()?.structure(0)?.get::<gst::Fraction>("framerate").ok());
-    let interval = match nominal {
-        Some(rate) if rate.numer() > 0 => Duration::from_secs_f64(f64::from(rate.denom()) / f64::from(rate.numer())),
-        _ => DEFAULT_INTERVAL,
-    };
-    let mut units: Vec<Unit> = Vec::with_capacity(samples.len());
-    let mut origin = None;
-    for sample in samples {
-        let Some(buffer) = sample.buffer() else { continue };
-        let next = units.last().map_or(Duration::ZERO, |last| last.decode_at + interval);
-        let decode_at = match stamp(buffer) {
-            Some(time) => Duration::from(time.saturating_sub(*origin.get_or_insert(time))),
-            None => next,
-        };
-        // Never back: a camera's clock does not.
-        let decode_at = units.last().map_or(decode_at, |last| decode_at.max(last.decode_at));
-        let show_at = match (buffer.pts(), origin) {
-            (Some(pts), Some(origin)) => Duration::from(pts.saturating_sub(origin)).max(decode_at),
-            _ => decode_at,
-        };
-        let mut data = buffer.copy();
-        if let Some(data) = data.get_mut() {
-            data.set_pts(None);
-            data.set_dts(None);
-        }
-        let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-        units.push(Unit { data, decode_at, show_at, keyframe });
+fn timed(pictures: Vec<Coded>) -> (Vec<Unit>, Duration) {
+    let mut times = Times::new(REORDER);
+    let nominal = pictures.first().and_then(|coded| interval(&coded.caps)).unwrap_or(USUAL);
+    times.set_interval(nominal);
+    let last = pictures.last().and_then(|coded| coded.stamp.lasts).filter(|&lasts| lasts > 0);
+    for coded in pictures {
+        times.push(coded.stamp, coded);
     }
-    let last = samples.last().and_then(|sample| sample.buffer()?.duration()).map_or(interval, Duration::from);
-    let last = if last.is_zero() { interval } else { last };
-    let length = units.last().map_or(Duration::ZERO, |unit| unit.decode_at + last);
+    let mut units = Vec::new();
+    while let Some((due, coded)) = times.pop(true) {
+        let mut data = coded.buffer;
+        let keyframe = !data.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        let envelope = data.make_mut();
+        envelope.set_pts(None);
+        envelope.set_dts(None);
+        units.push(Unit { data, decode_at: due.at, show_at: due.shown.unwrap_or(due.at).max(due.at), keyframe });
+    }
+    let last = last.map_or(nominal, Duration::from_nanos);
+    let length = units.last().map_or(Duration::ZERO, |unit: &Unit| unit.decode_at + last);
     (units, length)
 }

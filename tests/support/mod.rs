@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod peer;
 pub mod process;
 pub mod wait;
+pub mod web;
 
 pub use app::{App, AppConfig};
 pub use metrics::Scrape;

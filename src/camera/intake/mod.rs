@@ -4,13 +4,20 @@
 //! (see [`super::source`]) knows decoders and nothing of protocols. What an intake meets it tells once, as the
 //! [`Failure`] it returns, in words that fit its source.
 
+pub(super) mod file;
+pub(super) mod http;
+mod play;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gst::prelude::*;
+
 use super::failure::Failure;
+use super::tally::Tally;
 use super::watch::Watch;
-use crate::metrics::DisconnectReason;
+use crate::metrics::{DisconnectReason, PictureLoss};
 use crate::shutdown::Shutdown;
 
 /// Fetches until it is stopped or fails. Runs on a thread of its own.
@@ -24,17 +31,39 @@ pub(super) struct Stopped;
 pub(super) struct Feed {
     source: gst_app::AppSrc,
     watch: Arc<Watch>,
+    tally: Arc<Tally>,
     stop: Shutdown,
 }
 
 impl Feed {
-    pub(super) fn new(source: gst_app::AppSrc, watch: Arc<Watch>) -> Self {
-        Self { source, watch, stop: Shutdown::new() }
+    pub(super) fn new(source: gst_app::AppSrc, watch: Arc<Watch>, tally: Arc<Tally>) -> Self {
+        Self { source, watch, tally, stop: Shutdown::new() }
     }
 
     /// What the next buffers are.
     pub(super) fn caps(&self, caps: &gst::Caps) {
         self.source.set_caps(Some(caps));
+    }
+
+    /// What is said of the next pictures, as their orientation.
+    pub(super) fn tags(&self, tags: &gst::TagList) {
+        self.source.send_event(gst::event::Tag::new(tags.clone()));
+    }
+
+    /// The pipeline's time now; `None`: it does not run yet.
+    pub(super) fn running_time(&self) -> Option<gst::ClockTime> {
+        self.source.current_running_time()
+    }
+
+    /// The source holds a stream of another kind beside the pictures, as `audio`. Told on the pipeline's bus.
+    pub(super) fn beside(&self, kind: &str) {
+        let told = gst::Structure::builder(BESIDE).field("kind", kind).build();
+        self.source.post_message(gst::message::Element::builder(told).src(&self.source).build()).ok();
+    }
+
+    /// So many pictures came of which nothing can be shown.
+    pub(super) fn broken(&self, count: u64) {
+        (0..count).for_each(|_| self.tally.refused(PictureLoss::Broken));
     }
 
     /// Hands a buffer on; one without a time gets that of now. Does not wait.
@@ -67,6 +96,15 @@ impl Feed {
     pub(super) fn stop(&self) -> &Shutdown {
         &self.stop
     }
+}
+
+/// Name of the message of [`Feed::beside`].
+const BESIDE: &str = "maskwatch-beside";
+
+/// What a message of [`Feed::beside`] tells; `None`: it is another.
+pub(super) fn beside(message: &gst::Message) -> Option<String> {
+    let told = message.structure().filter(|told| told.name() == BESIDE)?;
+    told.get("kind").ok()
 }
 
 /// An intake that runs.

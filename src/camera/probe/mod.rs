@@ -16,7 +16,7 @@ pub use costs::Cost;
 pub use report::{Login, Packets, Pictures, Report, Session, Timing, Video};
 
 use super::failure::Failure;
-use super::intake::Running;
+use super::intake::{self, Running};
 use super::results::PROOF;
 use super::rtsp::{self, Learnt};
 use super::source::{self, Outlets, Source};
@@ -55,7 +55,7 @@ pub fn probe(plan: &CameraPlan, limits: Limits, stop: &Shutdown) -> Report {
         }
     };
     let eyes = Eyes::open(&source.pipeline);
-    let mut look = Look { plan, limits, stop, outlets: &outlets, eyes: &eyes, endless: source.endless, intake: None };
+    let mut look = Look { plan, limits, stop, outlets: &outlets, eyes: &eyes, intake: None };
     let failure = look.start(&mut source).and_then(|()| look.attend(&source.pipeline)).err();
     let (seen, counts) = (eyes.seen(), outlets.tally.counts());
     look.end(source);
@@ -74,8 +74,8 @@ fn outlets(plan: &CameraPlan) -> Option<Outlets> {
         hub: Hub::new(plan, &metrics),
         watch: Arc::new(Watch::new()),
         tally: Arc::new(Tally::new(Arc::clone(&metrics))),
-        metrics,
         memory: rtsp::Memory::default(),
+        once: true,
     })
 }
 
@@ -85,8 +85,6 @@ struct Look<'a> {
     stop: &'a Shutdown,
     outlets: &'a Outlets,
     eyes: &'a Eyes,
-    /// A file: its end is the end of the look.
-    endless: bool,
     intake: Option<Running>,
 }
 
@@ -126,8 +124,15 @@ impl Look<'_> {
     fn heard(&self, pipeline: &gst::Pipeline, message: &gst::Message) -> Result<bool, Failure> {
         match message.view() {
             gst::MessageView::Error(error) => Err(Failure::of(&error.error(), self.plan)),
-            gst::MessageView::Eos(_) if self.endless && self.outlets.watch.frames() > 0 => Ok(true),
+            // A file was played to its end.
+            gst::MessageView::Eos(_) if self.outlets.watch.frames() > 0 => Ok(true),
             gst::MessageView::Eos(_) => Err(Failure::new(DisconnectReason::Eos, "the stream ended")),
+            gst::MessageView::Element(_) => {
+                if let Some(kind) = intake::beside(message) {
+                    self.eyes.beside(kind);
+                }
+                Ok(false)
+            }
             gst::MessageView::Latency(_) => {
                 pipeline.recalculate_latency().ok();
                 Ok(false)
@@ -205,7 +210,7 @@ impl Look<'_> {
 
     fn video(&self, seen: &Seen) -> Option<Video> {
         seen.coded_caps.as_ref().or(seen.decoded_caps.as_ref())?;
-        let rhythm = Rhythm::of(&seen.coded, !self.endless);
+        let rhythm = Rhythm::of(&seen.coded, true);
         let rounded = |value: f64| (value * 100.0).round() / 100.0;
         Some(Video {
             changes: seen.changes,

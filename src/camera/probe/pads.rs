@@ -92,13 +92,6 @@ impl Eyes {
             if let Some(pad) = element.static_pad("sink") {
                 self.watch_decoder(&pad);
             }
-        } else if has("Demux") || has("Demuxer") {
-            let eyes = Arc::downgrade(self);
-            element.connect_pad_added(move |_, pad| {
-                if let Some(eyes) = eyes.upgrade() {
-                    eyes.beside(pad);
-                }
-            });
         }
     }
 
@@ -170,13 +163,8 @@ impl Eyes {
         });
     }
 
-    /// A stream of a container.
-    fn beside(&self, pad: &gst::Pad) {
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let Some(structure) = caps.structure(0).filter(|_| !caps.is_any()) else { return };
-        let kind = structure.name().split('/').next().unwrap_or_default().to_owned();
-        if !matches!(kind.as_str(), "video" | "image" | "multipart") {
-            self.lock().besides.insert(kind);
-        }
+    /// A stream of a container that is no video.
+    pub(super) fn beside(&self, kind: String) {
+        self.lock().besides.insert(kind);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::login::Scheme;
 use super::packets::Seen;
+use crate::camera::login::Scheme;
 
 /// Of one session.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::login::{Denied, Login};
 use super::wire::{Answer, Headers, Item, Nonsense, Request, Wire};
+use crate::camera::login::{Denied, Login};
 use crate::config::plan::CameraPlan;
 use crate::tls;
 
@@ -111,7 +111,7 @@ impl Connection {
             let answer = tokio::time::timeout(ANSWER, self.answer(number, method));
             let answer = answer.await.unwrap_or(Err(Trouble::Mute { after: method }))?;
             if answer.status == 401 {
-                self.login.challenged(&answer.headers).map_err(Trouble::Denied)?;
+                self.login.challenged(answer.headers.all("www-authenticate")).map_err(Trouble::Denied)?;
                 continue;
             }
             self.login.accepted();

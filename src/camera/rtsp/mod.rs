@@ -8,14 +8,13 @@
 //! for logins, GStreamer's SDP for descriptions, `rtp-types` and `rtcp-types` for packets, its jitter buffer (for times) and
 //! depacketisers for all that follows.
 //!
-//! * [`wire`], [`login`], [`offer`], [`transport`], [`keepalive`], [`packets`], [`reorder`]: pure, what is said and what it means.
+//! * [`wire`], [`super::login`], [`offer`], [`transport`], [`keepalive`], [`packets`], [`reorder`]: pure, what is said and what it means.
 //! * [`connection`], [`udp`], [`session`]: sockets and time, on one thread per camera.
 
 mod account;
 mod backlog;
 mod connection;
 mod keepalive;
-mod login;
 mod offer;
 mod packets;
 mod reorder;

@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 
 use super::connection::Trouble;
-use super::login::Denied;
 use super::session::Ending;
 use super::wire::Answer;
 use crate::camera::failure::Failure;
+use crate::camera::login::Denied;
 use crate::config::plan::CameraPlan;
 use crate::metrics::DisconnectReason;
 

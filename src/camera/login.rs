@@ -3,7 +3,6 @@
 use http_auth::digest::Algorithm;
 use http_auth::{PasswordClient, PasswordParams};
 
-use super::wire::Headers;
 use crate::config::plan::Credentials;
 
 /// New challenges that one request may be answered with, all of them saying that the one before was merely old.
@@ -11,7 +10,7 @@ const STALE: u32 = 3;
 
 /// What a camera asks for; the names are those of the schemes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::camera) enum Scheme {
+pub(super) enum Scheme {
     /// No password.
     #[default]
     None,
@@ -23,7 +22,7 @@ pub(in crate::camera) enum Scheme {
 
 impl Scheme {
     /// `none`, `basic` or `digest`.
-    pub(in crate::camera) fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Basic => "basic",
@@ -78,16 +77,16 @@ impl Login {
         self.challenges = 0;
     }
 
-    /// The request was answered with 401.
+    /// The request was answered with 401 and these headers `WWW-Authenticate`.
     ///
     /// # Errors
     /// It is of no use to ask again.
-    pub(super) fn challenged(&mut self, headers: &Headers) -> Result<(), Denied> {
+    pub(super) fn challenged<'a>(&mut self, challenges: impl Iterator<Item = &'a str>) -> Result<(), Denied> {
         if self.credentials.is_none() {
             return Err(Denied::Missing);
         }
         let answered = self.client.is_some();
-        let (client, stale) = Self::read(headers)?;
+        let (client, stale) = Self::read(challenges)?;
         // A camera that forgets its own nonce after each request does not always say so: what worked once may be
         // tried once more.
         let renewed = self.challenges < STALE && stale;
@@ -121,11 +120,11 @@ impl Login {
     }
 
     /// The strongest challenge that can be answered, and whether the camera says that the last answer was old.
-    fn read(headers: &Headers) -> Result<(PasswordClient, bool), Denied> {
+    fn read<'a>(challenges: impl Iterator<Item = &'a str>) -> Result<(PasswordClient, bool), Denied> {
         let mut builder = PasswordClient::builder();
         let mut stale = false;
         let mut seen = Vec::new();
-        for value in headers.all("www-authenticate") {
+        for value in challenges {
             for challenge in http_auth::ChallengeParser::new(value).map_while(Result::ok) {
                 seen.push(challenge.scheme.to_owned());
                 let says = |name: &str, wanted: &str| {
@@ -147,17 +146,8 @@ impl Login {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{Item, Wire};
     use super::*;
     use crate::config::secret::Secret;
-
-    fn headers(challenges: &[&str]) -> Headers {
-        let lines: String = challenges.iter().map(|value| format!("WWW-Authenticate: {value}\r\n")).collect();
-        let mut wire = Wire::default();
-        wire.feed(format!("RTSP/1.0 401 Unauthorized\r\n{lines}\r\n").as_bytes());
-        let Ok(Some(Item::Answer(answer))) = wire.next() else { panic!("an answer") };
-        answer.headers
-    }
 
     fn login() -> Login {
         Login::new(Some(Credentials { username: "ops".into(), password: Secret::new("s3cret") }))
@@ -169,24 +159,24 @@ mod tests {
     fn a_challenge_is_answered_once() {
         let mut login = login();
         assert_eq!(login.authorization("DESCRIBE", "rtsp://cam/1"), None, "nobody has asked");
-        login.challenged(&headers(&[DIGEST])).unwrap();
+        login.challenged([DIGEST].into_iter()).unwrap();
         let answer = login.authorization("DESCRIBE", "rtsp://cam/1").unwrap();
         assert!(answer.starts_with("Digest ") && !answer.contains("s3cret"), "{answer}");
         assert_eq!((login.scheme().as_str(), login.algorithm()), ("digest", Some("MD5")));
-        assert_eq!(login.challenged(&headers(&[DIGEST])), Err(Denied::Refused));
+        assert_eq!(login.challenged([DIGEST].into_iter()), Err(Denied::Refused));
     }
 
     #[test]
     fn old_nonces_are_renewed_but_not_for_ever() {
         let mut login = login();
         let stale = format!(r#"{DIGEST}, stale="TRUE""#);
-        login.challenged(&headers(&[DIGEST])).unwrap();
+        login.challenged([DIGEST].into_iter()).unwrap();
         for _ in 0..10 {
-            login.challenged(&headers(&[&stale])).unwrap();
+            login.challenged([stale.as_str()].into_iter()).unwrap();
             login.accepted();
         }
-        while login.challenged(&headers(&[&stale])).is_ok() {}
-        assert_eq!(login.challenged(&headers(&[&stale])), Err(Denied::Refused));
+        while login.challenged([stale.as_str()].into_iter()).is_ok() {}
+        assert_eq!(login.challenged([stale.as_str()].into_iter()), Err(Denied::Refused));
     }
 
     #[test]
@@ -199,27 +189,27 @@ mod tests {
             vec![r#"Basic realm="x", Digest realm="x", nonce="abc""#],
         ] {
             let mut login = login();
-            login.challenged(&headers(&challenges)).unwrap();
+            login.challenged(challenges.iter().copied()).unwrap();
             assert_eq!(login.scheme(), Scheme::Digest, "{challenges:?}");
             assert!(login.authorization("DESCRIBE", "rtsp://cam/1").is_some(), "{challenges:?}");
         }
         let mut login = login();
-        login.challenged(&headers(&[r#"Digest realm="x", nonce="abc", algorithm="SHA-256""#])).unwrap();
+        login.challenged([r#"Digest realm="x", nonce="abc", algorithm="SHA-256""#].into_iter()).unwrap();
         let answer = login.authorization("DESCRIBE", "rtsp://cam/1").unwrap();
         assert!(answer.ends_with("algorithm=SHA-256"), "{answer}");
         let mut login = self::login();
-        login.challenged(&headers(&[r#"Digest realm="x", nonce="abc", qop="auth,auth-int""#])).unwrap();
+        login.challenged([r#"Digest realm="x", nonce="abc", qop="auth,auth-int""#].into_iter()).unwrap();
         assert!(login.authorization("DESCRIBE", "/").unwrap().contains("qop=auth,"));
         let mut login = self::login();
-        login.challenged(&headers(&[r#"Basic realm="""#])).unwrap();
+        login.challenged([r#"Basic realm="""#].into_iter()).unwrap();
         assert_eq!(login.authorization("DESCRIBE", "/").as_deref(), Some("Basic b3BzOnMzY3JldA=="));
     }
 
     #[test]
     fn what_cannot_be_answered_is_told() {
-        assert_eq!(Login::new(None).challenged(&headers(&[DIGEST])), Err(Denied::Missing));
-        let denied = login().challenged(&headers(&["Negotiate"])).unwrap_err();
+        assert_eq!(Login::new(None).challenged([DIGEST].into_iter()), Err(Denied::Missing));
+        let denied = login().challenged(["Negotiate"].into_iter()).unwrap_err();
         assert_eq!(denied, Denied::Unknown("Negotiate".into()));
-        assert!(matches!(login().challenged(&headers(&[])), Err(Denied::Unknown(_))));
+        assert!(matches!(login().challenged(std::iter::empty()), Err(Denied::Unknown(_))));
     }
 }

@@ -1,0 +1,369 @@
+//! JPEG pictures out of a stream of bytes, by their own markers. Pure.
+//!
+//! This is what makes Motion JPEG over HTTP work whatever surrounds the pictures. The framing of cameras lies: no first
+//! boundary, boundaries with too many dashes, too few or another name, no `Content-Length` or a wrong one, bare line
+//! feeds, part headers of any length, or no multipart at all. Parsers of multipart (`multer` and its like are made for
+//! forms) insist on all of that. A JPEG says itself where it ends, so the framing is not read: everything between the
+//! end of one picture and the begin of the next is skipped.
+//!
+//! A picture without an end (the next one begins before) is given as far as it goes, closed, as ffmpeg does: some
+//! cameras never send the end marker. One that breaks before its first scan holds no picture and is counted as broken.
+
+use bytes::{Bytes, BytesMut};
+
+/// A picture longer than this is none.
+const LONGEST: usize = 32 << 20;
+/// Bytes between two segments that do no harm.
+const STRAY: usize = 16;
+/// How far back from the next picture the text around a cut picture is looked for.
+const FRAMING: usize = 16 << 10;
+
+const SOI: u8 = 0xd8;
+const EOI: u8 = 0xd9;
+const SOS: u8 = 0xda;
+
+/// One picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// A JPEG that ends with an end marker.
+    pub(crate) data: Bytes,
+    /// Whether that marker was there.
+    pub(crate) whole: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Between pictures.
+    Outside,
+    /// Where a marker has to be. So many stray bytes were passed.
+    Segments { stray: usize },
+    /// In a scan's coded data.
+    Scan,
+}
+
+/// Takes bytes in pieces of any size and gives pictures.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    /// From the begin of the picture in work, or what may become one.
+    held: BytesMut,
+    /// How far `held` is understood.
+    at: usize,
+    place: Place,
+    /// Whether the picture in work has had a scan.
+    scanned: bool,
+    broken: u64,
+}
+
+impl Scanner {
+    pub(crate) fn new() -> Self {
+        Self { held: BytesMut::new(), at: 0, place: Place::Outside, scanned: false, broken: 0 }
+    }
+
+    /// More of the stream. [`Self::next`] is to be called until it has nothing more.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// The next picture; `None`: more bytes are needed.
+    pub(crate) fn next(&mut self) -> Option<Picture> {
+        loop {
+            if self.at > LONGEST && self.place != Place::Outside {
+                let _ = self.held.split_to(self.at);
+                self.broken += 1;
+                self.place = Place::Outside;
+            }
+            let found = match self.place {
+                Place::Outside => self.find_begin(),
+                Place::Segments { stray } => self.segment(stray),
+                Place::Scan => self.scan(),
+            };
+            match found {
+                Step::Picture(picture) => return Some(picture),
+                Step::On => {}
+                Step::More => return None,
+            }
+        }
+    }
+
+    /// The stream has ended: what is left of a picture that was cut off. To be called until it has nothing more.
+    pub(crate) fn finish(&mut self) -> Option<Picture> {
+        loop {
+            if let Some(picture) = self.next() {
+                return Some(picture);
+            }
+            if self.place == Place::Outside {
+                return None;
+            }
+            if self.place == Place::Scan {
+                self.at = self.held.len();
+            }
+            if let Step::Picture(picture) = self.cut() {
+                return Some(picture);
+            }
+        }
+    }
+
+    /// Pictures so far of which nothing can be shown.
+    pub(crate) fn broken(&self) -> u64 {
+        self.broken
+    }
+
+    /// Looks for a start marker and the first byte of another; drops what is before.
+    fn find_begin(&mut self) -> Step {
+        let Some(begin) = begin_in(&self.held) else {
+            // The last two bytes may be the first of a begin.
+            let _ = self.held.split_to(self.held.len().saturating_sub(2));
+            return Step::More;
+        };
+        let _ = self.held.split_to(begin);
+        self.at = 2;
+        self.scanned = false;
+        self.place = Place::Segments { stray: 0 };
+        Step::On
+    }
+
+    fn segment(&mut self, stray: usize) -> Step {
+        let rest = &self.held[self.at..];
+        match *rest {
+            [] | [0xff] => Step::More,
+            [0xff, 0xff, ..] => self.pass(1, stray),
+            [0xff, EOI, ..] => self.end(),
+            [0xff, 0x00 | SOI, ..] => self.cut(),
+            // Markers without content.
+            [0xff, 0x01 | 0xd0..=0xd7, ..] => self.pass(2, 0),
+            [0xff, _] | [0xff, _, _] => Step::More,
+            [0xff, marker, high, low, ..] => {
+                let length = 2 + usize::from(u16::from_be_bytes([high, low]));
+                if length < 4 {
+                    return self.cut();
+                }
+                let Some(segment) = rest.get(..length) else { return Step::More };
+                // Applications' segments may hold a small picture of their own; in others a begin means that this one
+                // was cut and the length counts into the next.
+                let foreign = self.scanned || !matches!(marker, 0xe0..=0xef | 0xfe);
+                if foreign && begin_in(segment).is_some() {
+                    return self.cut();
+                }
+                self.at += length;
+                self.scanned |= marker == SOS;
+                self.place = if marker == SOS { Place::Scan } else { Place::Segments { stray: 0 } };
+                Step::On
+            }
+            [_, ..] if stray < STRAY => self.pass(1, stray + 1),
+            [_, ..] => self.cut(),
+        }
+    }
+
+    fn pass(&mut self, bytes: usize, stray: usize) -> Step {
+        self.at += bytes;
+        self.place = Place::Segments { stray };
+        Step::On
+    }
+
+    /// Goes to the next marker that ends a scan's data.
+    fn scan(&mut self) -> Step {
+        while let Some(step) = self.held[self.at..].iter().position(|&byte| byte == 0xff) {
+            self.at += step;
+            match self.held.get(self.at + 1) {
+                None => return Step::More,
+                Some(0xff) => self.at += 1,
+                Some(0x00 | 0x01 | 0xd0..=0xd7) => self.at += 2,
+                Some(&SOI) => return self.cut(),
+                Some(&EOI) => return self.end(),
+                Some(_) => {
+                    self.place = Place::Segments { stray: 0 };
+                    return Step::On;
+                }
+            }
+        }
+        self.at = self.held.len();
+        Step::More
+    }
+
+    /// The end marker is at `at`.
+    fn end(&mut self) -> Step {
+        if !self.scanned {
+            return self.cut();
+        }
+        let data = self.held.split_to(self.at + 2).freeze();
+        self.place = Place::Outside;
+        Step::Picture(Picture { data, whole: true })
+    }
+
+    /// The picture in work goes on to `at` at most and has no end. After its first scan it is closed there; before,
+    /// there is nothing to show. What was understood is not looked at again: a small picture in it is not this one.
+    fn cut(&mut self) -> Step {
+        self.place = Place::Outside;
+        let mut data = self.held.split_to(self.at);
+        if !self.scanned {
+            self.broken += 1;
+            return Step::On;
+        }
+        data.truncate(without_framing(&data));
+        data.extend_from_slice(&[0xff, EOI]);
+        Step::Picture(Picture { data: data.freeze(), whole: false })
+    }
+}
+
+enum Step {
+    Picture(Picture),
+    /// Something was understood: go on.
+    On,
+    /// More bytes are needed.
+    More,
+}
+
+/// Where a picture begins: a start marker and the first byte of the next one.
+fn begin_in(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(3).position(|window| window == [0xff, SOI, 0xff])
+}
+
+/// Length of a cut picture without the text that a multipart stream has put behind it: the line break, boundary and
+/// part headers, which all are printable.
+fn without_framing(data: &[u8]) -> usize {
+    let earliest = data.len().saturating_sub(FRAMING);
+    let text = data.iter().rposition(|&byte| !matches!(byte, b'\t' | b'\r' | b'\n' | 0x20..=0x7e));
+    let text = text.map_or(0, |last| last + 1).max(earliest);
+    let Some(line) = data[text..].iter().position(|&byte| matches!(byte, b'\r' | b'\n')) else { return data.len() };
+    text + line
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A JPEG in outline: an application's segment with a small picture inside, tables, a scan with stuffed bytes and
+    /// a restart, a second scan.
+    fn jpeg(seed: u8) -> Vec<u8> {
+        let mut data = vec![0xff, SOI, 0xff, 0xe1, 0x00, 0x0a, 0xff, SOI, 0xff, 0xdb, 0xff, EOI, seed, seed];
+        data.extend([0xff, 0xdb, 0x00, 0x04, 1, 2, 0xff, 0xff, SOS, 0x00, 0x03, 0]);
+        data.extend([seed & 0x7f, 0xff, 0x00, 7, 0xff, 0xd0, 9, b'\n', 3, 0xff, SOS, 0x00, 0x03, 0, 1, 2, 0xff, EOI]);
+        data
+    }
+
+    /// All pictures of a stream that comes in pieces of these lengths.
+    fn pictures(stream: &[u8], pieces: &[usize]) -> (Vec<Picture>, u64) {
+        let mut scanner = Scanner::new();
+        let mut found = Vec::new();
+        let mut rest = stream;
+        let mut lengths = pieces.iter().copied().cycle();
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(lengths.next().unwrap_or(rest.len()).clamp(1, rest.len()));
+            scanner.push(piece);
+            found.extend(std::iter::from_fn(|| scanner.next()));
+            rest = later;
+        }
+        found.extend(std::iter::from_fn(|| scanner.finish()));
+        (found, scanner.broken())
+    }
+
+    fn whole(seed: u8) -> Picture {
+        Picture { data: jpeg(seed).into(), whole: true }
+    }
+
+    #[test]
+    fn whatever_surrounds_them_pictures_are_found() {
+        let long = format!("--foo\r\nX-Junk: {}\r\n\r\n", "z".repeat(60_000));
+        for (before, after) in [
+            ("--foo\r\nContent-Type: image/jpeg\r\nContent-Length: 44\r\n\r\n", "\r\n"),
+            ("foo\nContent-Type: image/jpeg\nContent-Length: 999999\n\n", "\n"),
+            ("Content-Type: image/jpeg\r\n\r\n", "\r\n--foo\r\n"),
+            ("--foo\r\n\r\n", ""),
+            ("", ""),
+            ("some preamble text\r\n----foo\r\n\r\n", "\0\0\0\0"),
+            (&long, "\r\n"),
+        ] {
+            let mut stream = Vec::new();
+            for seed in 1..4 {
+                stream.extend_from_slice(before.as_bytes());
+                stream.extend(jpeg(seed));
+                stream.extend_from_slice(after.as_bytes());
+            }
+            assert_eq!(pictures(&stream, &[4096]), (vec![whole(1), whole(2), whole(3)], 0), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_without_an_end_is_closed_where_the_text_begins() {
+        let half = &jpeg(5)[..32];
+        let mut stream = half.to_vec();
+        stream.extend_from_slice(b"\r\n--foo\r\nContent-Type: image/jpeg\r\n\r\n");
+        stream.extend(jpeg(6));
+        stream.extend_from_slice(half);
+        let closed = Picture { data: [half, &[0xff, EOI]].concat().into(), whole: false };
+        assert_eq!(pictures(&stream, &[7]), (vec![closed.clone(), whole(6), closed], 0));
+    }
+
+    #[test]
+    fn one_that_is_cut_in_its_tables_is_counted_and_swallows_nothing() {
+        for cut in 3..24 {
+            let mut stream = jpeg(1)[..cut].to_vec();
+            stream.extend_from_slice(b"\r\n--foo\r\nContent-Type: image/jpeg\r\n\r\n");
+            (2..6).for_each(|seed| stream.extend(jpeg(seed)));
+            let (found, broken) = pictures(&stream, &[5]);
+            let later = [whole(2), whole(3), whole(4), whole(5)];
+            assert_eq!((found.as_slice(), broken), (&later[..], 1), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn endless_pictures_do_not_grow_for_ever() {
+        let mut scanner = Scanner::new();
+        scanner.push(&jpeg(1)[..30]);
+        for _ in 0..(LONGEST / (1 << 20) + 2) {
+            scanner.push(&vec![1; 1 << 20]);
+            assert_eq!(scanner.next(), None);
+            assert!(scanner.held.len() <= LONGEST + (1 << 20));
+        }
+        assert_eq!((scanner.broken(), scanner.held.len()), (1, 2), "all but what may begin a picture is gone");
+        scanner.push(&jpeg(2));
+        assert_eq!(scanner.next(), Some(whole(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_pictures(
+            parts in prop::collection::vec((prop::collection::vec(0u8..0x80, 0..40), 0u8..=255, 0usize..44), 0..6),
+            pieces in prop::collection::vec(1usize..50, 1..20),
+        ) {
+            let mut stream = Vec::new();
+            for (text, seed, cut) in parts {
+                stream.extend(text);
+                let data = jpeg(seed);
+                // One in three is cut.
+                stream.extend_from_slice(if seed % 3 == 0 { &data[..cut] } else { &data });
+            }
+            prop_assert_eq!(pictures(&stream, &pieces), pictures(&stream, &[stream.len().max(1)]));
+        }
+
+        #[test]
+        fn text_between_pictures_costs_none(
+            texts in prop::collection::vec(prop::collection::vec(0u8..0xff, 0..200), 1..6),
+            pieces in prop::collection::vec(1usize..50, 1..20),
+        ) {
+            let mut stream = Vec::new();
+            let mut sent = Vec::new();
+            for (seed, text) in (0u8..).zip(texts) {
+                stream.extend(text);
+                stream.extend(jpeg(seed));
+                sent.push(whole(seed));
+            }
+            prop_assert_eq!(pictures(&stream, &pieces), (sent, 0));
+        }
+
+        #[test]
+        fn garbage_is_survived_and_what_comes_out_is_framed(
+            stream in prop::collection::vec(prop_oneof![3 => Just(0xffu8), 1 => Just(SOI), 1 => Just(SOS),
+                1 => Just(EOI), 4 => 0u8..=255], 0..600),
+            pieces in prop::collection::vec(1usize..50, 1..20),
+        ) {
+            let (found, _) = pictures(&stream, &pieces);
+            for picture in found {
+                prop_assert!(picture.data.starts_with(&[0xff, SOI, 0xff]) && picture.data.ends_with(&[0xff, EOI]));
+                prop_assert!(picture.data.len() <= stream.len() + 2);
+            }
+        }
+    }
+}

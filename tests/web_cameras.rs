@@ -163,7 +163,7 @@ fn a_password_is_given_once_and_to_nobody_else() {
     let (reason, words) = rig.wait_down();
     assert_eq!(reason, DisconnectReason::Auth, "{words}");
     assert!(words.contains("refuses the password") && !words.contains("wr0ng"), "{words}");
-    std::thread::sleep(Duration::from_secs(3));
+    support::let_pass(Duration::from_secs(3));
     assert_eq!(wrong.requests(), 2, "and no second attempt soon");
     rig.stop();
 
@@ -234,7 +234,7 @@ fn failures_say_what_they_are() {
     let sound = b"--foo\r\nContent-Type: audio/basic\r\n\r\n";
     let closed = format!("http://127.0.0.1:{}/", support::free_port());
     let mute = Web::start(|_| {
-        std::thread::sleep(Duration::from_secs(60));
+        support::let_pass(Duration::from_secs(60));
         false
     });
     let of = |web: &Web| web.url("/v?token=t0p");

@@ -113,7 +113,7 @@ pub(super) fn watch(decoder: &gst::Element, losses: Losses, outlets: &Outlets) {
             element.set_property("single-stream", true);
         }
         let class = element.metadata("klass").unwrap_or_default();
-        if !(class.contains("Decoder") && class.contains("Video")) {
+        if !(class.contains("Decoder") && (class.contains("Video") || class.contains("Image"))) {
             return;
         }
         if element.find_property("max-threads").is_some_and(|spec| spec.value_type() == glib::Type::I32) {

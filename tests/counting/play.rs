@@ -100,6 +100,6 @@ fn take(played: &mut Played, report: Report) {
         }
         Report::Person(person) => played.answer.people.push(person.person),
         Report::Drop(drop) => panic!("a frame was not analysed: {drop:?}"),
-        Report::Visit(_) | Report::Verdict(_) => {}
+        Report::Visit(_) | Report::Verdict(_) | Report::Hidden(_) => {}
     }
 }

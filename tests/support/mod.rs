@@ -24,7 +24,7 @@ pub mod web;
 pub use app::{App, AppConfig};
 pub use metrics::Scrape;
 pub use process::Process;
-pub use wait::{soon, wait_until};
+pub use wait::{let_pass, soon, wait_until};
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};

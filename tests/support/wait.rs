@@ -33,3 +33,11 @@ pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bo
 pub(super) fn pause() {
     std::thread::park_timeout(LOOK_EVERY);
 }
+
+/// Lets time pass: for peers that keep a pace, and where nothing may happen for a while.
+pub fn let_pass(span: Duration) {
+    let end = Instant::now() + span;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
+    }
+}

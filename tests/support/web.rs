@@ -38,7 +38,7 @@ impl Request<'_> {
             if !self.send(&message(n)) {
                 return;
             }
-            std::thread::sleep(Duration::from_secs(1) / rate);
+            super::let_pass(Duration::from_secs(1) / rate);
         }
     }
 }

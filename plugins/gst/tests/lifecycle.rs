@@ -71,7 +71,7 @@ fn flush_ends_tracks_and_makes_results_stale() {
             Report::Person(report) => person = report.person.frames == 3,
             Report::Drop(report) => flushed = report.reason == "flushed",
             Report::Frame(frame) => panic!("stale: {frame:?}"),
-            Report::Visit(_) | Report::Verdict(_) => {}
+            Report::Visit(_) | Report::Verdict(_) | Report::Hidden(_) => {}
         }
     }
     // A new life after the flush.

@@ -84,14 +84,15 @@ impl Eyes {
         }
         let class = element.metadata("klass").unwrap_or_default();
         let has = |word: &str| class.split('/').any(|part| part == word);
-        if has("Source") {
-            if let Some(pad) = element.static_pad("src") {
-                self.watch_source(&pad);
-            }
-        } else if has("Decoder") && (has("Video") || has("Image")) {
-            if let Some(pad) = element.static_pad("sink") {
-                self.watch_decoder(&pad);
-            }
+        if has("Source")
+            && let Some(pad) = element.static_pad("src")
+        {
+            self.watch_source(&pad);
+        } else if has("Decoder")
+            && (has("Video") || has("Image"))
+            && let Some(pad) = element.static_pad("sink")
+        {
+            self.watch_decoder(&pad);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::{Shown, lock};
 
 /// Called with every picture, on the camera's streaming thread or its supervisor's. Must not block. A panic costs it this
-/// picture, and nobody else anything; after [`STRIKES`] in a row it is called no longer.
+/// picture, and nobody else anything; after ten in a row it is called no longer.
 pub type Subscriber = Arc<dyn Fn(&Shown) + Send + Sync>;
 
 /// Panics in a row after which a subscriber goes. A picture that one subscriber does not get along with must not end a

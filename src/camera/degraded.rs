@@ -143,9 +143,12 @@ impl Window {
 
     /// Whether less than `share` of what arrived, or of what was announced, came out decoded.
     fn lacks(&self, share: f64) -> bool {
+        self.lacks_of(self.received as f64, share) || self.lacks_of(self.expected(), share)
+    }
+
+    fn lacks_of(&self, all: f64, share: f64) -> bool {
         let decoded = self.decoded as f64;
-        let of = |all: f64| all - decoded >= FEW - TINY && decoded < all * (share - TINY);
-        of(self.received as f64) || of(self.expected())
+        all - decoded >= FEW - TINY && decoded < all * (share - TINY)
     }
 
     /// The pictures that are missing for each reason, in the order of [`DegradedReason::ALL`].
@@ -155,7 +158,10 @@ impl Window {
         // Each lost packet may be the whole of a picture, or what a decoder stumbles at.
         let lost_away = away.min(self.packets_lost);
         let lost_swallowed = swallowed.min(self.packets_lost - lost_away);
-        [self.gate + lost_away + lost_swallowed, self.late, swallowed - lost_swallowed, away - lost_away]
+        // What becomes of the pictures that do come is the graver matter. Cameras announce too much without harm.
+        let grave = self.lacks_of(self.received as f64, LOW);
+        let withheld = if grave { 0 } else { away - lost_away };
+        [self.gate + lost_away + lost_swallowed, self.late, swallowed - lost_swallowed, withheld]
     }
 
     /// For what most is missing, and how many for that. The reason `told` stays for a window, and longer unless another

@@ -107,6 +107,8 @@ fn the_reason_is_what_most_is_missing_for() {
         // Whole pictures were lost, or what came of the rest was of no use.
         (Second { received: 15, packets_lost: 10, ..WELL }, Some(25.0), DegradedReason::Loss),
         (Second { swallowed: 8, packets_lost: 9, ..WELL }, None, DegradedReason::Loss),
+        // It sends less than it says, but what is wrong is what becomes of that.
+        (Second { received: 10, gate: 4, packets_lost: 1, ..WELL }, Some(25.0), DegradedReason::Loss),
         // A packet now and then does not explain a camera that sends half.
         (Second { received: 12, packets_lost: 1, ..WELL }, Some(25.0), DegradedReason::Rate),
     ];

@@ -9,9 +9,11 @@ use maskwatch_vision::face::MaskState;
 use maskwatch_vision::sight::Luma;
 use maskwatch_vision::statistics::{Tally, Totals};
 
-use super::degraded::Finding;
+use super::degraded::{Finding, Fitness};
 use super::failure::{Failure, Origin};
 use super::status::{CameraStatus, Degradation};
+use super::tally;
+use super::watch::Watch;
 use crate::config::plan::{CameraPlan, Privacy};
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, FrameDrop};
@@ -137,8 +139,12 @@ pub(super) struct Results {
     metrics: Arc<CameraMetrics>,
     hub: Arc<Hub>,
     listener: Option<Arc<dyn Listener>>,
+    /// Where the pictures come from.
+    source: Origin,
     /// The running connection is up.
     up: bool,
+    /// How much of it comes out decoded.
+    fitness: Fitness,
     complaint: Option<Instant>,
     suppressed: u64,
 }
@@ -154,7 +160,20 @@ impl Results {
         let statistics = plan.privacy == Privacy::Statistics;
         let tally = statistics.then(|| Tally::new(plan.statistics, Duration::ZERO));
         let origin = Instant::now();
-        Self { tally, origin, status, metrics, hub, listener, up: false, complaint: None, suppressed: 0 }
+        let (source, fitness) = (Origin::of(plan), Fitness::default());
+        Self {
+            tally,
+            origin,
+            status,
+            metrics,
+            hub,
+            listener,
+            source,
+            up: false,
+            fitness,
+            complaint: None,
+            suppressed: 0,
+        }
     }
 
     /// Looks whether a window has closed. To be called some times per second.
@@ -179,8 +198,18 @@ impl Results {
         true
     }
 
-    /// How much of the connection's pictures comes out decoded. `origin`: where they come from.
-    pub(super) fn fares(&mut self, finding: &Finding, origin: Origin) {
+    /// Looks whether enough of the connection, which has been up for so long, comes out decoded. To be called some times
+    /// per second.
+    pub(super) fn judge(&mut self, up: Duration, watch: &Watch, tally: &tally::Tally) {
+        let origin = self.source.by(watch.has_datagrams());
+        // A file's pictures need not be evenly spaced.
+        let announced = watch.announced().filter(|_| origin != Origin::File);
+        if let Some(finding) = self.fitness.look(up, tally.counts(), announced) {
+            self.fares(&finding, origin);
+        }
+    }
+
+    fn fares(&self, finding: &Finding, origin: Origin) {
         let Finding::Degraded { shortfall, news } = finding else {
             self.status.degraded(None, || self.metrics.degraded(None));
             tracing::info!("no longer degraded");
@@ -199,6 +228,7 @@ impl Results {
     /// A new connection begins: it is not judged by the one before.
     pub(super) fn begin(&mut self) {
         self.up = false;
+        self.fitness = Fitness::default();
         self.status.degraded(None, || self.metrics.degraded(None));
     }
 

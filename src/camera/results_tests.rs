@@ -214,3 +214,62 @@ fn nobody_is_visible_at_a_camera_that_is_down() {
     results.take(frame());
     assert!(visible(0));
 }
+
+/// Writes down what it hears of degradation.
+#[derive(Default)]
+struct Judge(std::sync::Mutex<Vec<String>>);
+
+impl Listener for Judge {
+    fn degraded(&self, camera: &str, degradation: &Degradation) {
+        self.0.lock().unwrap().push(format!("{camera} {} {:.2}", degradation.reason.as_str(), degradation.ratio));
+    }
+
+    fn restored(&self, camera: &str) {
+        self.0.lock().unwrap().push(format!("{camera} restored"));
+    }
+}
+
+#[test]
+fn a_degraded_camera_is_so_in_metric_state_and_ear_until_it_ends() {
+    let url = crate::config::secret::CameraUrl::parse("rtsp://127.0.0.1/a").unwrap();
+    let plan = CameraPlan::new("gate", url);
+    let all = crate::metrics::Metrics::new().unwrap();
+    let metrics = all.camera("gate");
+    let status = Arc::new(CameraStatus::new());
+    let judge = Arc::new(Judge::default());
+    let listener = Some(Arc::clone(&judge) as Arc<dyn Listener>);
+    let hub = Hub::new(&plan, &metrics);
+    let mut results = Results::new(&plan, Arc::clone(&status), Arc::clone(&metrics), hub, listener);
+    let seconds = |results: &mut Results, lossy: u64, all: u64| {
+        let (watch, tally) = (Watch::new(), tally::Tally::new(Arc::clone(&metrics)));
+        for second in 0..all {
+            for picture in 0..10 {
+                match second < lossy && picture % 2 == 0 {
+                    true => tally.refused(crate::metrics::PictureLoss::Gate),
+                    false => tally.raw(),
+                }
+            }
+            results.judge(Duration::from_secs(second), &watch, &tally);
+        }
+    };
+    let on = || all.render().unwrap().contains("maskwatch_camera_degraded{camera=\"gate\",reason=\"loss\"} 1");
+    let told = || std::mem::take(&mut *judge.0.lock().unwrap());
+    results.begin();
+    seconds(&mut results, 15, 15);
+    let degraded = status.view().degraded.unwrap();
+    assert!(on() && degraded.message.starts_with("50 % of the pictures that arrive are decoded"), "{degraded:?}");
+    assert_eq!(told(), ["gate loss 0.50"]);
+    results.fall(&Failure::new(crate::metrics::DisconnectReason::Eos, "the stream ended"));
+    assert!(!on() && status.view().degraded.is_none() && told().is_empty(), "its end says it all");
+    results.begin();
+    seconds(&mut results, 15, 40);
+    assert!(!on() && status.view().degraded.is_none());
+    assert_eq!(told(), ["gate loss 0.50", "gate restored"]);
+    results.begin();
+    seconds(&mut results, 15, 15);
+    assert!(on());
+    results.begin();
+    assert!(!on() && status.view().degraded.is_none(), "another connection is not judged by the one before");
+    seconds(&mut results, 9, 9);
+    assert!(!on(), "and not before ten seconds");
+}

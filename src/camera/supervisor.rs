@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::degraded::Fitness;
-use super::failure::{Failure, Origin};
+use super::failure::Failure;
 use super::intake::Running;
 use super::results::{Listener, Results};
 use super::rtsp;
@@ -274,7 +273,9 @@ impl Camera {
             session.up_since = Some(Instant::now());
             tracing::info!("up");
         }
-        self.judged(session);
+        if let Some(since) = session.up_since {
+            self.results.judge(since.elapsed(), session.watch, session.tally);
+        }
         // Until the source has agreed to send, who fetches has the say, with the patience that its protocol needs.
         if session.intake.is_some() && !session.watch.has_agreed() {
             return None;
@@ -285,17 +286,6 @@ impl Camera {
         (silence > limit).then(|| {
             End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), frames == 0, &self.plan))
         })
-    }
-
-    /// Whether enough of what a connection that is up sends comes out decoded.
-    fn judged(&mut self, session: &mut Session<'_>) {
-        let Some(up_since) = session.up_since else { return };
-        let origin = Origin::of(&self.plan).by(session.watch.has_datagrams());
-        // A file's pictures need not be evenly spaced.
-        let announced = session.watch.announced().filter(|_| origin != Origin::File);
-        if let Some(finding) = session.fitness.look(up_since.elapsed(), session.tally.counts(), announced) {
-            self.results.fares(&finding, origin);
-        }
     }
 
     /// What a message means for the connection; `None`: it goes on.
@@ -351,7 +341,6 @@ struct Session<'a> {
     source: &'a Source,
     watch: &'a Watch,
     tally: &'a Tally,
-    fitness: Fitness,
     /// What feeds the pipeline, where none of its elements fetches by itself.
     intake: Option<Running>,
     /// It could not even begin.
@@ -362,8 +351,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(source: &'a Source, watch: &'a Watch, tally: &'a Tally) -> Self {
-        let fitness = Fitness::default();
-        Self { source, watch, tally, fitness, intake: None, stillborn: None, frames_seen: 0, up_since: None }
+        Self { source, watch, tally, intake: None, stillborn: None, frames_seen: 0, up_since: None }
     }
 
     /// Why nothing more comes.

@@ -217,6 +217,21 @@ fn requests_are_sent_on_but_not_for_ever() {
     rig.stop();
 }
 
+/// The https address of who answers whatever is said, and not in TLS.
+fn blurting(answer: &'static str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            if client.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {
+                client.write_all(answer.as_bytes()).ok();
+            }
+        }
+    });
+    format!("https://127.0.0.1:{port}/v?token=t0p")
+}
+
 #[test]
 fn failures_say_what_they_are() {
     use DisconnectReason::{Eos, Error, NotFound, Refused, Timeout, Unreachable, Unsupported};
@@ -256,7 +271,7 @@ fn failures_say_what_they_are() {
     let mut cases: Vec<_> = webs.iter().map(|(web, reason, words)| (of(web), *reason, *words)).collect();
     cases.push((closed, Refused, "connection refused by 127.0.0.1"));
     cases.push(("http://no-such-host.invalid/".to_owned(), Unreachable, "the name of no-such-host.invalid"));
-    cases.push((of(&webs[0].0).replace("http:", "https:"), Error, "no TLS on this port"));
+    cases.push((blurting("HTTP/1.1 400 Bad Request\r\n\r\n"), Error, "no TLS on this port"));
     let rigs: Vec<_> = cases.iter().map(|(url, ..)| Rig::on(url)).collect();
     for (rig, (url, reason, words)) in rigs.iter().zip(&cases) {
         let (told, message) = rig.wait_down();

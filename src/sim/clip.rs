@@ -69,12 +69,8 @@ impl Codec {
     /// Elements that bring this codec into the form that is kept.
     fn parser(self) -> &'static str {
         match self {
-            Self::H264 => {
-                "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! identity"
-            }
-            Self::H265 => {
-                "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au ! identity"
-            }
+            Self::H264 => "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au",
+            Self::H265 => "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au",
             Self::Jpeg => "jpegparse",
         }
     }
@@ -128,7 +124,7 @@ impl Clip {
                 Codec::H264.parser()
             ),
         };
-        let shape = gst::parse::bin_from_description(&shape, true).map_err(|error| unreadable(error.to_string()))?;
+        let shape = in_a_bin(&shape).map_err(|error| unreadable(error.to_string()))?;
         let mut pictures = Vec::new();
         let whole = read(path, shape.upcast_ref(), |coded| {
             pictures.push(coded);
@@ -151,6 +147,19 @@ impl Clip {
         let until = self.units.partition_point(|unit| unit.decode_at <= at);
         (0..until).rev().find(|&index| self.units[index].keyframe).unwrap_or(0)
     }
+}
+
+/// Elements in a bin with one way in and one way out. Not left to the parser: it would take for a way in what is to be
+/// linked inside once a decoder is there.
+fn in_a_bin(elements: &str) -> Result<gst::Bin, gst::glib::Error> {
+    let bin = gst::parse::bin_from_description(&format!("identity name=in ! {elements} ! identity name=out"), false)?;
+    for (name, pad) in [("in", "sink"), ("out", "src")] {
+        let target = bin.by_name(name).and_then(|element| element.static_pad(pad));
+        if let Some(ghost) = target.and_then(|target| gst::GhostPad::with_target(&target).ok()) {
+            bin.add_pad(&ghost).ok();
+        }
+    }
+    Ok(bin)
 }
 
 /// Reads a file's pictures through `shape` until `take` has enough of them.

@@ -139,7 +139,7 @@ proptest! {
         jitter in prop::collection::vec((0.75f64..1.25, -0.02f32..0.02, 0.7f32..1.0), 60),
     ) {
         // At each place one after the other, with nobody for four analyses between two.
-        let mut due = 0;
+        let (mut due, mut comings, mut goings) = (0, Vec::new(), Vec::new());
         let mut shifts = vec![Vec::new(); 60];
         for (place, stays) in places.iter().enumerate() {
             let mut next = 0;
@@ -149,6 +149,8 @@ proptest! {
                 (begin..end.min(60)).for_each(|n| shifts[n as usize].push(place));
                 // Who is cut off by the end with one view is nobody.
                 due += usize::from(end.min(60) >= begin + 2);
+                comings.push((place, begin));
+                goings.push((place, end));
                 next = end + 4;
             }
         }
@@ -159,6 +161,12 @@ proptest! {
             (time as u64, present.iter().map(|place| at(0.05 + 0.45 * *place as f32 + dx, *score)).collect())
         });
         let people = count(tracker(interval), frames.collect::<Vec<_>>());
-        prop_assert_eq!(people.len(), due, "{:?}", people);
+        // Who comes elsewhere while one who has just gone is still looked for may be taken for that one, who had time
+        // enough to walk there.
+        let doubtful = comings.iter().filter(|(place, begin)| {
+            goings.iter().any(|(left, end)| left != place && end <= begin && *begin < end + 4)
+        });
+        let doubtful = doubtful.count();
+        prop_assert!((due.saturating_sub(doubtful)..=due).contains(&people.len()), "{due} less {doubtful}: {people:?}");
     }
 }

@@ -262,7 +262,8 @@ impl Camera {
         self.context.hub.tick();
         self.results.tick();
         let frames = session.watch.frames();
-        if frames > session.frames_seen {
+        let came = frames > session.frames_seen;
+        if came {
             session.frames_seen = frames;
             if let Some(moment) = session.watch.last_frame() {
                 self.status.seen(moment);
@@ -273,7 +274,8 @@ impl Camera {
             session.up_since = Some(Instant::now());
             tracing::info!("up");
         }
-        if let Some(since) = session.up_since {
+        // A camera from which nothing comes is on its way to be frozen, which is told by itself.
+        if let Some(since) = session.up_since.filter(|_| came) {
             self.results.judge(since.elapsed(), session.watch, session.tally);
         }
         // Until the source has agreed to send, who fetches has the say, with the patience that its protocol needs.

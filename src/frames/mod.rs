@@ -38,6 +38,18 @@ pub struct Shape {
     pub fps: Option<gst::Fraction>,
 }
 
+impl Shape {
+    /// What caps tell: the width is that of the picture once its pixels are square.
+    pub fn of(info: &gst_video::VideoInfo) -> Self {
+        let pixel = info.par();
+        let told = pixel.numer() > 0 && pixel.denom() > 0;
+        let factor = if told { f64::from(pixel.numer()) / f64::from(pixel.denom()) } else { 1.0 };
+        let width = (f64::from(info.width()) * factor).round() as u32;
+        let fps = Some(info.fps()).filter(|fps| fps.numer() > 0 && fps.denom() > 0);
+        Self { width: width.max(1), height: info.height().max(1), fps }
+    }
+}
+
 /// The latest picture.
 #[derive(Clone)]
 enum Latest {
@@ -316,15 +328,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The shape that a sample's caps tell, pixels made square.
+/// The shape that a sample's caps tell.
 fn shape_of(sample: &gst::Sample) -> Option<Shape> {
-    let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
-    let par = info.par();
-    let square = par.numer() > 0 && par.denom() > 0;
-    let factor = if square { f64::from(par.numer()) / f64::from(par.denom()) } else { 1.0 };
-    let width = (f64::from(info.width()) * factor).round() as u32;
-    let fps = Some(info.fps()).filter(|fps| fps.numer() > 0 && fps.denom() > 0);
-    Some(Shape { width: width.max(1), height: info.height().max(1), fps })
+    Some(Shape::of(&gst_video::VideoInfo::from_caps(sample.caps()?).ok()?))
 }
 
 #[cfg(test)]

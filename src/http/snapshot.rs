@@ -8,7 +8,7 @@ use gstmaskwatch::overlay::{self, Caption, Painter};
 use image::codecs::jpeg::JpegEncoder;
 use maskwatch_vision::zone::Areas;
 
-use crate::frames::Shown;
+use crate::frames::{Shape, Shown};
 
 /// Good enough to read a label, small enough to refresh every second.
 const QUALITY: u8 = 82;
@@ -19,8 +19,9 @@ pub(super) fn jpeg(shown: &Shown, camera: &str, status: &str, areas: Areas) -> a
     let buffer = shown.sample().buffer().context("the frame has no picture")?;
     let caps = shown.sample().caps().context("the frame has no format")?;
     let info = VideoInfo::from_caps(caps)?;
-    let size = [info.width(), info.height()];
-    let mut pixels = rgb(buffer, &info)?;
+    let shape = Shape::of(&info);
+    let size = [shape.width, shape.height];
+    let mut pixels = rgb(buffer, &info, shape)?;
     if let Some(meta) = FaceMeta::get(buffer) {
         let clock = overlay::clock_now();
         let mut painter = Painter::new();
@@ -37,11 +38,11 @@ pub(super) fn jpeg(shown: &Shown, camera: &str, status: &str, areas: Areas) -> a
     Ok(out)
 }
 
-/// The picture as packed R, G, B.
-fn rgb(buffer: &gst::BufferRef, info: &VideoInfo) -> anyhow::Result<Vec<u8>> {
-    let (width, height) = (info.width() as usize, info.height() as usize);
+/// The picture as packed R, G, B, as large as it is shown: viewers of JPEGs take all pixels for square.
+fn rgb(buffer: &gst::BufferRef, info: &VideoInfo, shape: Shape) -> anyhow::Result<Vec<u8>> {
+    let (width, height) = (shape.width as usize, shape.height as usize);
     // The converter wants the rate and the order of fields to be the same on both sides.
-    let target = VideoInfo::builder(VideoFormat::Rgb, info.width(), info.height())
+    let target = VideoInfo::builder(VideoFormat::Rgb, shape.width, shape.height)
         .fps(info.fps())
         .interlace_mode(info.interlace_mode())
         .build()?;
@@ -70,11 +71,15 @@ mod tests {
     use crate::frames::Hub;
     use crate::metrics::Metrics;
 
-    #[test]
-    fn a_frame_becomes_a_jpeg_of_its_size_and_colour() {
+    /// The snapshot of a grey picture with pixels of this shape. An odd width, so that rows are padded; a rate, as
+    /// cameras have it.
+    fn snapshot(pixel: (i32, i32)) -> image::RgbImage {
         gst::init().unwrap();
-        // An odd width, so that rows are padded; a rate, as cameras have it.
-        let info = VideoInfo::builder(VideoFormat::I420, 101, 53).fps(gst::Fraction::new(25, 1)).build().unwrap();
+        let info = VideoInfo::builder(VideoFormat::I420, 101, 53)
+            .fps(gst::Fraction::new(25, 1))
+            .par(gst::Fraction::new(pixel.0, pixel.1))
+            .build()
+            .unwrap();
         let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
         buffer.get_mut().unwrap().map_writable().unwrap().fill(128);
         let sample = gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().unwrap()).build();
@@ -82,9 +87,16 @@ mod tests {
         let hub = Hub::new(&plan, &Metrics::new().unwrap().camera("gate"));
         hub.open().publish(sample);
         let jpeg = jpeg(&hub.latest().unwrap(), "gate", "", Areas::default()).unwrap();
-        let picture = image::load_from_memory(&jpeg).unwrap().to_rgb8();
-        assert_eq!(picture.dimensions(), (101, 53));
-        let grey = picture.get_pixel(50, 40).0;
-        assert!(grey.iter().all(|value| (120..140).contains(value)), "{grey:?}");
+        image::load_from_memory(&jpeg).unwrap().to_rgb8()
+    }
+
+    #[test]
+    fn a_frame_becomes_a_jpeg_of_its_shown_size_and_colour() {
+        for (pixel, size) in [((1, 1), (101, 53)), ((2, 1), (202, 53)), ((1, 2), (51, 53))] {
+            let picture = snapshot(pixel);
+            assert_eq!(picture.dimensions(), size, "{pixel:?}");
+            let grey = picture.get_pixel(size.0 / 2, 40).0;
+            assert!(grey.iter().all(|value| (120..140).contains(value)), "{grey:?}");
+        }
     }
 }

@@ -232,3 +232,52 @@ fn the_portrait_is_the_same_in_every_form() {
     gstmaskwatch::engines::unregister("forms");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The pixels of a 4 x 2 picture whose tag says `orientation`: the values of its rows, and its size.
+fn turned(orientation: &str) -> (Vec<u8>, u32) {
+    gst::init().unwrap();
+    let source = gst_app::AppSrc::builder().format(gst::Format::Time).build();
+    let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, 4, 2).fps(gst::Fraction::new(25, 1));
+    let info = info.build().unwrap();
+    source.set_caps(Some(&info.to_caps().unwrap()));
+    let (pipeline, bin, sink) = (gst::Pipeline::new(), bin().unwrap(), gst_app::AppSink::builder().sync(false).build());
+    pipeline.add_many([source.upcast_ref::<gst::Element>(), bin.upcast_ref(), sink.upcast_ref()]).unwrap();
+    gst::Element::link_many([source.upcast_ref::<gst::Element>(), bin.upcast_ref(), sink.upcast_ref()]).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let mut tags = gst::TagList::new();
+    tags.make_mut().add::<gst::tags::ImageOrientation>(&orientation, gst::TagMergeMode::Append);
+    let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
+    {
+        let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer.get_mut().unwrap(), &info).unwrap();
+        let stride = frame.plane_stride()[0] as usize;
+        let luma = frame.plane_data_mut(0).unwrap();
+        for (y, x) in (0..2).flat_map(|y| (0..4).map(move |x| (y, x))) {
+            luma[y * stride + x] = 100 + (y * 4 + x) as u8;
+        }
+    }
+    source.push_buffer(buffer.clone()).unwrap();
+    source.send_event(gst::event::Tag::new(tags));
+    source.push_buffer(buffer).unwrap();
+    source.end_of_stream().unwrap();
+    let sample = std::iter::from_fn(|| sink.pull_sample().ok()).last().unwrap();
+    pipeline.set_state(gst::State::Null).unwrap();
+    let info = gst_video::VideoInfo::from_caps(sample.caps().unwrap()).unwrap();
+    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(sample.buffer().unwrap(), &info).unwrap();
+    let (luma, stride) = (frame.plane_data(0).unwrap(), frame.plane_stride()[0] as usize);
+    let rows = (0..info.height() as usize).flat_map(|y| luma[y * stride..][..info.width() as usize].to_vec());
+    (rows.map(|value| value - 100).collect(), info.width())
+}
+
+#[test]
+fn every_orientation_is_shown_upright_also_when_it_comes_in_the_middle() {
+    for (tag, pixels, width) in [
+        ("rotate-0", [0, 1, 2, 3, 4, 5, 6, 7], 4),
+        ("rotate-90", [4, 0, 5, 1, 6, 2, 7, 3], 2),
+        ("rotate-180", [7, 6, 5, 4, 3, 2, 1, 0], 4),
+        ("rotate-270", [3, 7, 2, 6, 1, 5, 0, 4], 2),
+        ("flip-rotate-0", [3, 2, 1, 0, 7, 6, 5, 4], 4),
+        ("flip-rotate-180", [4, 5, 6, 7, 0, 1, 2, 3], 4),
+    ] {
+        assert_eq!(turned(tag), (pixels.to_vec(), width), "{tag}");
+    }
+}

@@ -51,11 +51,12 @@ pub(super) fn for_video(path: &Path, cut_off: bool) -> anyhow::Result<()> {
     Err(anyhow::Error::msg(reason(&seen, &crate::config::secret::redact(&said), cut_off)))
 }
 
-/// The name of a stream's format; `None` for a container, in which streams are.
+/// The name of a stream's format; `None` for a container, in which streams are, and for what is decoded.
 fn stream(caps: &gst::Caps) -> Option<String> {
     let demuxers = gst::ElementFactory::factories_with_type(gst::ElementFactoryType::DEMUXER, gst::Rank::MARGINAL);
     let container = demuxers.iter().any(|factory| factory.can_sink_any_caps(caps));
-    (!container).then(|| caps.structure(0).map(|structure| structure.name().to_string())).flatten()
+    let name = caps.structure(0)?.name().to_string();
+    (!container && !name.ends_with("/x-raw")).then_some(name)
 }
 
 /// Why there is nothing to analyse. `seen`: formats of the streams; `said`: GStreamer's own words.

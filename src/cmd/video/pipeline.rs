@@ -1,6 +1,8 @@
 //! The pipeline of `video`: decode, make upright, analyse each frame, draw, write and show.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use gst::glib;
@@ -18,6 +20,8 @@ pub(super) struct Video {
     pipeline: gst::Pipeline,
     /// Where decoded pictures come in.
     entry: gst::Pad,
+    /// No more of them are taken.
+    closed: Arc<AtomicBool>,
     /// What reads and decodes: its errors are the file's.
     reading: Vec<gst::Element>,
     encoder: Option<Encoder>,
@@ -58,8 +62,10 @@ impl Video {
         }
         let entry = queue.static_pad("sink").context("a queue without an entry")?;
         stamp_missing(&entry);
+        let closed = Arc::new(AtomicBool::new(false));
+        refuse_when(&entry, Arc::clone(&closed));
         let reading = input.read_into(&pipeline, &entry)?;
-        Ok(Self { pipeline, entry, reading, encoder, shows: args.show, out })
+        Ok(Self { pipeline, entry, closed, reading, encoder, shows: args.show, out })
     }
 
     pub(super) fn bus(&self) -> anyhow::Result<gst::Bus> {
@@ -100,8 +106,10 @@ impl Video {
     }
 
     /// No further frame is taken; those that were taken go their way to the end. Asked of the decoded pictures' entry:
-    /// what reads the file need not listen.
+    /// what reads the file need not listen. A stream that has not begun yet would begin again after its end: its pictures
+    /// are refused, which ends it as well.
     pub(super) fn end_early(&self) {
+        self.closed.store(true, Ordering::Release);
         self.entry.send_event(gst::event::Eos::new());
     }
 
@@ -137,6 +145,17 @@ fn unfinished(out: &Path) -> PathBuf {
     let mut name = out.file_name().unwrap_or_default().to_os_string();
     name.push(".part");
     out.with_file_name(name)
+}
+
+/// Lets no picture pass once `closed` is set; what gives them is told that the end has come.
+fn refuse_when(pad: &gst::Pad, closed: Arc<AtomicBool>) {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if !closed.load(Ordering::Acquire) {
+            return gst::PadProbeReturn::Ok;
+        }
+        info.flow_res = Err(gst::FlowError::Eos);
+        gst::PadProbeReturn::Handled
+    });
 }
 
 /// From what leaves `drawn` to a file.

@@ -114,8 +114,10 @@ impl<'a> Player<'a> {
 
     fn begin(&self) -> Result<(Instant, gst::ClockTime), Stopped> {
         loop {
-            if let Some(running) = self.feed.running_time() {
-                return Ok((Instant::now(), running));
+            // Once the pipeline runs. Its time is that of the file: the first picture is at its beginning, so that which
+            // pictures are analysed does not hang on how long the start took.
+            if self.feed.running_time().is_some() {
+                return Ok((Instant::now(), gst::ClockTime::ZERO));
             }
             if self.feed.stop().wait_timeout(CLOCK) {
                 return Err(Stopped);

@@ -217,6 +217,14 @@ fn requests_are_sent_on_but_not_for_ever() {
     rig.stop();
 }
 
+/// A picture that says that it is made of four colours.
+fn for_print(n: usize) -> Vec<u8> {
+    let mut data = picture(n);
+    let frame = data.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    data[frame + 9] = 4;
+    [b"--foo\r\n\r\n", &data[..]].concat()
+}
+
 /// The https address of who answers whatever is said, and not in TLS.
 fn blurting(answer: &'static str) -> String {
     use std::io::{Read, Write};
@@ -266,6 +274,7 @@ fn failures_say_what_they_are() {
         (says(b"RTSP/1.0 400 Bad Request\r\n\r\n"), Unsupported, "is that port the camera's HTTP port?"),
         (says(b""), Eos, "closes the connection without an answer"),
         (camera(OK, move |_| [&sound[..], &vec![0x55; 1 << 20]].concat()), Unsupported, "holds audio/basic, not JPEG"),
+        (camera(OK, for_print), Unsupported, "in four colours, as for print"),
         (mute, Timeout, "takes the connection and answers nothing"),
     ];
     let mut cases: Vec<_> = webs.iter().map(|(web, reason, words)| (of(web), *reason, *words)).collect();

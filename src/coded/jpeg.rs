@@ -31,6 +31,30 @@ pub(crate) struct Picture {
     pub(crate) whole: bool,
 }
 
+impl Picture {
+    /// How many colours each of its pixels is made of: 1 for grey, 3, or 4 for print (CMYK); `None`: it does not tell.
+    pub(crate) fn colours(&self) -> Option<u8> {
+        let mut rest = self.data.get(2..)?;
+        loop {
+            match *rest {
+                [0xff, 0xff, ..] => rest = &rest[1..],
+                // A frame's header: length, precision, height, width, and then the number.
+                [0xff, marker, _, _, _, _, _, _, _, colours, ..] if is_frame(marker) => return Some(colours),
+                [0xff, SOS | EOI, ..] | [] => return None,
+                [0xff, _, high, low, ..] => {
+                    rest = rest.get(2 + usize::from(u16::from_be_bytes([high, low])).max(2)..)?;
+                }
+                [_, ..] => rest = &rest[1..],
+            }
+        }
+    }
+}
+
+/// Start of frame, of any coding.
+fn is_frame(marker: u8) -> bool {
+    matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// Between pictures.
@@ -309,6 +333,15 @@ mod tests {
     }
 
     #[test]
+    fn colours_are_counted_where_the_frame_tells_them() {
+        let mut data = jpeg(1)[..20].to_vec();
+        assert_eq!(Picture { data: data.clone().into(), whole: false }.colours(), None);
+        data.extend([0xff, 0xc2, 0x00, 0x14, 8, 0, 16, 0, 16, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(Picture { data: data.into(), whole: true }.colours(), Some(4));
+        assert_eq!(whole(7).colours(), None);
+    }
+
+    #[test]
     fn endless_pictures_do_not_grow_for_ever() {
         let mut scanner = Scanner::new();
         scanner.push(&jpeg(1)[..30]);
@@ -363,6 +396,7 @@ mod tests {
             for picture in found {
                 prop_assert!(picture.data.starts_with(&[0xff, SOI, 0xff]) && picture.data.ends_with(&[0xff, EOI]));
                 prop_assert!(picture.data.len() <= stream.len() + 2);
+                let _ = picture.colours();
             }
         }
     }

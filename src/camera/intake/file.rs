@@ -15,7 +15,7 @@ use image::AnimationDecoder as _;
 use image::codecs::gif::GifDecoder;
 
 use super::play::{Halt, Player};
-use super::{Feed, Intake, Stopped};
+use super::{Feed, Intake, Stopped, fit};
 use crate::camera::failure::Failure;
 use crate::coded::{Coded, REORDER, Read, Reader, Scanner, Stamp};
 use crate::metrics::DisconnectReason;
@@ -193,6 +193,7 @@ fn jpegs(path: &Path, feed: &Feed, album: &mut Album<'_, '_>) -> Early {
         let length = file.read(&mut piece).map_err(|error| unopened(&error))?;
         scanner.push(&piece[..length]);
         while let Some(picture) = if length == 0 { scanner.finish() } else { scanner.next() } {
+            fit(&picture)?;
             let buffer = gst::Buffer::from_slice(picture.data);
             album.take(Coded { caps: caps.clone(), tags: None, stamp: Stamp::default(), buffer })?;
         }

@@ -17,6 +17,7 @@ use gst::prelude::*;
 use super::failure::Failure;
 use super::tally::Tally;
 use super::watch::Watch;
+use crate::coded::Picture;
 use crate::metrics::{DisconnectReason, PictureLoss};
 use crate::shutdown::Shutdown;
 
@@ -105,6 +106,18 @@ const BESIDE: &str = "maskwatch-beside";
 pub(super) fn beside(message: &gst::Message) -> Option<String> {
     let told = message.structure().filter(|told| told.name() == BESIDE)?;
     told.get("kind").ok()
+}
+
+/// What GStreamer's decoders make nothing, or something false, of.
+fn fit(picture: &Picture) -> Result<(), Failure> {
+    if picture.colours() == Some(4) {
+        return Err(Failure::hinted(
+            DisconnectReason::Unsupported,
+            "the pictures are JPEGs in four colours, as for print (CMYK)",
+            "save or send them as ordinary JPEG: in YCbCr or grey",
+        ));
+    }
+    Ok(())
 }
 
 /// An intake that runs.

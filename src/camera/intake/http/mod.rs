@@ -13,7 +13,7 @@ use hyper::header::CONTENT_TYPE;
 use self::client::Client;
 use super::file::{missing, no_video};
 use super::play::{Halt, Player};
-use super::{Feed, Intake, Stopped};
+use super::{Feed, Intake, Stopped, fit};
 use crate::camera::failure::Failure;
 use crate::coded::{Picture, Read, Reader, Scanner};
 use crate::config::plan::CameraPlan;
@@ -189,7 +189,7 @@ impl<'a> Pictures<'a> {
     }
 
     /// The stream ended: why that is a failure.
-    fn finish(&mut self, kind: Kind, begin: &[u8]) -> Result<Failure, Stopped> {
+    fn finish(&mut self, kind: Kind, begin: &[u8]) -> Result<Failure, Halt> {
         while let Some(picture) = self.scanner.finish() {
             self.push(picture)?;
         }
@@ -202,7 +202,8 @@ impl<'a> Pictures<'a> {
         })
     }
 
-    fn push(&mut self, picture: Picture) -> Result<(), Stopped> {
+    fn push(&mut self, picture: Picture) -> Result<(), Halt> {
+        fit(&picture)?;
         if !picture.whole && !self.warned {
             self.warned = true;
             tracing::warn!("a picture comes without its end; such pictures are shown as far as they go");
@@ -213,7 +214,7 @@ impl<'a> Pictures<'a> {
         }
         self.count += 1;
         self.barren = 0;
-        self.feed.push(gst::Buffer::from_slice(picture.data))
+        Ok(self.feed.push(gst::Buffer::from_slice(picture.data))?)
     }
 
     fn tell_broken(&mut self) {

@@ -69,7 +69,8 @@ impl CameraFamilies {
             dropped: counters(
                 r,
                 "frames_dropped_total",
-                "Frames that did not get on, with the reason. Received = decoded + gate + late + decoder + ended + in flight.",
+                "Frames that did not get on, with the reason. \
+                 Received = decoded + gate + late + decoder + ended + broken + in flight.",
                 &["camera", "reason"],
             )?,
             in_flight: gauges(r, "frames_in_flight", "Received frames that are in the decoder now.", &["camera"])?,

@@ -8,7 +8,7 @@ use std::fs::{File, Metadata};
 use std::io::{BufReader, ErrorKind, Read as _};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst::glib;
 use image::AnimationDecoder as _;
@@ -22,6 +22,8 @@ use crate::metrics::DisconnectReason;
 
 /// How often a reader that gives nothing is asked.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long the first picture of a round may take. Less than a camera has for its first.
+const FIRST: Duration = Duration::from_secs(8);
 /// A round with so few pictures and bytes is kept.
 const KEPT_PICTURES: usize = 64;
 const KEPT_BYTES: usize = 8 << 20;
@@ -235,6 +237,7 @@ fn gif(path: &Path, album: &mut Album<'_, '_>) -> Early {
 fn container(path: &Path, feed: &Feed, album: &mut Album<'_, '_>) -> Early {
     let reader = gst::ElementFactory::make("filesrc").property("location", path).build();
     let mut reader = reader.and_then(|source| Reader::open(&source)).map_err(|error| missing(&error))?;
+    let begin = Instant::now();
     loop {
         match reader.read(LOOK) {
             Read::Picture(coded) => {
@@ -244,6 +247,7 @@ fn container(path: &Path, feed: &Feed, album: &mut Album<'_, '_>) -> Early {
                 album.take(coded)?;
             }
             Read::Nothing if feed.stop().is_set() => return Err(Halt::Stopped),
+            Read::Nothing if album.pictures == 0 && begin.elapsed() > FIRST => return Err(nothing().into()),
             Read::Nothing => {}
             Read::End => return Ok(None),
             Read::NoVideo => return Err(no_video().into()),
@@ -251,6 +255,13 @@ fn container(path: &Path, feed: &Feed, album: &mut Album<'_, '_>) -> Early {
             Read::Failed(error) => return Err(unread(&error).into()),
         }
     }
+}
+
+/// A demultiplexer that is silent. GStreamer 1.22 loses the error of one that fails while it is being chosen.
+fn nothing() -> Failure {
+    let cause = format!("no picture can be read within {} s", FIRST.as_secs());
+    let hint = "is it cut off, or still being written? is its disk fast enough? ffprobe tells more";
+    Failure::hinted(DisconnectReason::Decode, cause, hint)
 }
 
 /// A part of GStreamer is not there.

@@ -21,7 +21,7 @@ pub use truth::{Face, Person, State, Truth};
 use scene::Scene;
 
 /// Raised whenever the scenes change, so that older clips are made anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The portrait's file name in the demo's folder.
 const PORTRAIT: &str = "astronaut.png";

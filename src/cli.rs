@@ -48,6 +48,8 @@ pub enum Command {
     Probe(ProbeArgs),
     /// Check a configuration and name every problem at once; opens nothing
     Check(CheckArgs),
+    /// Tell what a service that runs by one configuration would do if it were given another; exit 1 where something differs
+    Diff(DiffArgs),
     /// Print the JSON Schema of the configuration, or of events
     Schema(SchemaArgs),
     /// Find and classify the faces in still images
@@ -85,6 +87,20 @@ pub struct CheckArgs {
     /// Configuration file
     #[arg(short, long, value_name = "FILE", default_value = "config/maskwatch.yaml")]
     pub config: PathBuf,
+}
+
+/// Arguments of `diff`.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    /// The new configuration
+    #[arg(short, long, value_name = "NEW")]
+    pub config: PathBuf,
+    /// The configuration that is in force
+    #[arg(long, value_name = "OLD", default_value = "config/maskwatch.yaml")]
+    pub against: PathBuf,
+    /// Write JSON instead of lines
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `probe`.

@@ -1,7 +1,7 @@
 //! Maskwatch: many cameras in, analysed in batches; annotated RTSP, metrics and JSON out.
 //!
-//! Read in this order: [`config`] (file to plan), [`service`] (plan to running parts), [`camera`] (one pipeline per
-//! camera under a supervisor), [`frames`] (its pictures handed on), [`rtsp`], [`http`] and [`events`] (out). Elements,
+//! Read in this order: [`config`] (file to plan), [`service`] (plan to running parts), [`fleet`] (the cameras, and how they
+//! are changed), [`camera`] (one pipeline per camera under a supervisor), [`frames`] (its pictures handed on), [`rtsp`], [`http`] and [`events`] (out). Elements,
 //! engine and decisions are in the crates under `plugins/`.
 
 mod animation;
@@ -14,6 +14,7 @@ pub mod config;
 pub mod demo;
 mod encoder;
 pub mod events;
+pub mod fleet;
 pub mod frames;
 pub mod http;
 pub mod logging;

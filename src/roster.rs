@@ -1,6 +1,6 @@
 //! Who is on duty: the configured cameras, as the web page, the API and the probes see them.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::camera::{CameraHandle, CameraStatus};
 use crate::config::plan::CameraPlan;
@@ -10,7 +10,7 @@ use crate::metrics::CameraMetrics;
 /// One camera, for reading.
 #[derive(Clone)]
 pub struct Entry {
-    /// What it was started with.
+    /// What it runs by.
     pub plan: CameraPlan,
     /// How it fares.
     pub status: Arc<CameraStatus>,
@@ -29,25 +29,51 @@ impl Entry {
 }
 
 /// All configured cameras, in the order of the configuration.
+#[derive(Default)]
 pub struct Roster {
+    state: RwLock<Listed>,
+}
+
+#[derive(Default)]
+struct Listed {
+    /// Names, in their order.
     configured: Vec<String>,
-    entries: RwLock<Vec<Arc<Entry>>>,
+    entries: Vec<Arc<Entry>>,
 }
 
 impl Roster {
     /// The names that are configured; none of them runs yet.
     pub fn new(configured: Vec<String>) -> Self {
-        Self { configured, entries: RwLock::default() }
+        Self { state: RwLock::new(Listed { configured, entries: Vec::new() }) }
     }
 
-    /// A camera runs.
-    pub fn add(&self, entry: Entry) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(entry));
+    /// These are configured from now on, in this order.
+    pub fn configure(&self, names: Vec<String>) {
+        self.write().configured = names;
+    }
+
+    /// A camera runs, or runs by another plan.
+    pub fn put(&self, entry: Entry) {
+        let mut listed = self.write();
+        let known = listed.entries.iter().position(|known| known.plan.name == entry.plan.name);
+        match known {
+            Some(index) => listed.entries[index] = Arc::new(entry),
+            None => listed.entries.push(Arc::new(entry)),
+        }
+    }
+
+    /// A camera runs no longer.
+    pub fn remove(&self, name: &str) {
+        self.write().entries.retain(|entry| entry.plan.name != name);
     }
 
     /// All that run.
     pub fn all(&self) -> Vec<Arc<Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let listed = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = listed.entries.clone();
+        let place = |entry: &Arc<Entry>| listed.configured.iter().position(|name| *name == entry.plan.name);
+        entries.sort_by_key(|entry| place(entry).unwrap_or(usize::MAX));
+        entries
     }
 
     /// One of them.
@@ -60,6 +86,11 @@ impl Roster {
         let entries = self.all();
         let settled =
             |name: &String| entries.iter().any(|entry| entry.plan.name == *name && entry.status.view().settled());
-        self.configured.iter().filter(|name| !settled(name)).cloned().collect()
+        let configured = self.state.read().unwrap_or_else(PoisonError::into_inner).configured.clone();
+        configured.into_iter().filter(|name| !settled(name)).collect()
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Listed> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

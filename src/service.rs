@@ -1,33 +1,36 @@
 //! All running parts together: engine, servers, cameras. `run` and `demo` start the same service with different plans.
 //!
-//! Start: the engine loads its models, the servers take their ports, and only then cameras are connected to. Whatever
-//! fails before leaves nothing behind. HTTP answers last: whoever asks at once finds every camera, and all counts at 0.
+//! Start: the servers take their ports and answer; whoever asks finds every camera, and all counts at 0. Then the engine
+//! loads its models, which may take minutes, and cameras are connected to. Whatever fails before leaves nothing behind.
+//!
+//! Then [`Service::attend`] grants what is wished for: to read the configuration again, and to end.
 //!
 //! Stop: cameras first (people in the picture are counted), then events (what cannot be sent waits on disk), then the
 //! streams, then HTTP, so that a last scrape sees the last counts.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use maskwatch_engine::{Engine, EngineOptions};
-use maskwatch_vision::zone::Areas;
 
-use crate::camera::{CameraContext, CameraHandle, Listener, Supervisor};
-use crate::config::plan::{CameraPlan, InferencePlan, Plan, Privacy};
+use crate::camera::Listener;
+use crate::config::plan::{InferencePlan, Plan};
 use crate::events::Events;
-use crate::frames::Hub;
+use crate::fleet::{self, Cause, Files, Fleet, Outcome, Shared, Standing, Wish, Wishes};
 use crate::http::{HttpServer, Listening, State};
-use crate::logging;
 use crate::metrics::Metrics;
 use crate::people::{Keeper, People};
-use crate::privacy;
-use crate::roster::{Entry, Roster};
-use crate::rtsp::{RtspServer, Stream};
+use crate::roster::Roster;
+use crate::rtsp::RtspServer;
+use crate::{config, logging};
 
-/// The engine's name for `maskinfer`.
-const ENGINE: &str = "service";
+/// How often the service says that it is alive, at least.
+const ALIVE: Duration = Duration::from_secs(1);
 /// Time for the cameras to end.
 const CAMERAS_END: Duration = Duration::from_secs(3);
 /// Time for the cameras and then the events to end.
@@ -64,43 +67,32 @@ pub fn start_engine(plan: &InferencePlan, metrics: &Arc<Metrics>) -> anyhow::Res
         threads: plan.threads,
         ..EngineOptions::default()
     };
-    let engine = Engine::start(options, Arc::clone(metrics) as Arc<dyn maskwatch_engine::Observe>)?;
-    metrics.models_loaded(engine.models());
-    Ok(engine)
+    Ok(Engine::start(options, Arc::clone(metrics) as Arc<dyn maskwatch_engine::Observe>)?)
 }
 
 /// Everything that runs.
 pub struct Service {
-    shared: Shared,
-    cameras: Vec<CameraHandle>,
+    fleet: Fleet,
+    standing: Arc<Standing>,
     http: HttpServer,
     keeper: Keeper,
-}
-
-/// What all cameras have in common.
-struct Shared {
-    metrics: Arc<Metrics>,
-    roster: Arc<Roster>,
-    rtsp: RtspServer,
-    people: Arc<People>,
-    events: Events,
-    listener: Arc<dyn Listener>,
+    wishes: Wishes,
+    wished: Receiver<Wish>,
 }
 
 impl Service {
-    /// Starts all parts of a plan.
+    /// Opens the servers of a plan and prepares its cameras: HTTP answers from now on, and says that models are awaited.
+    /// Cameras are connected to once [`Self::use_models`] has given them some.
     ///
     /// # Errors
-    /// A model does not load, or a port is taken; nothing runs then.
-    pub fn start(plan: Plan) -> anyhow::Result<Self> {
+    /// A port is taken, or the system refuses a thread; nothing runs then.
+    pub fn open(plan: &Plan) -> anyhow::Result<Self> {
         start_media()?;
         let metrics = Metrics::new().context("metrics")?;
         let listening = Listening::bind(plan.http.listen)?;
-        let engine = start_engine(&plan.inference, &metrics)?;
-        // After the models, which take their time: who connects before the streams are there is told that there are none.
         let rtsp = RtspServer::start(&plan.rtsp, &metrics)?;
-        gstmaskwatch::engines::register(ENGINE, engine);
-        metrics.config_loaded();
+        let standing = Standing::new(Arc::clone(&metrics));
+        let (wishes, wished) = Wishes::new();
 
         let roster = Arc::new(Roster::new(plan.cameras.iter().map(|camera| camera.name.clone()).collect()));
         let (people, keeper) = People::start(Arc::clone(&metrics), plan.compliance, plan.state_dir.as_deref())
@@ -110,37 +102,57 @@ impl Service {
         let events = Events::start(&plan.events, plan.state_dir.as_deref(), &metrics, figures)?;
         let listener: Arc<dyn Listener> = Arc::new(vec![Arc::clone(&people) as Arc<dyn Listener>, events.listener()]);
         let state = State::new(
-            Arc::clone(&metrics),
-            Arc::clone(&roster),
-            Arc::clone(&people),
+            (Arc::clone(&metrics), Arc::clone(&roster), Arc::clone(&people)),
             &events,
+            (Arc::clone(&standing), wishes.clone()),
             rtsp.address().port(),
             plan.http.auth.as_ref(),
         );
-        let shared = Shared { metrics, roster, rtsp, people, events, listener };
-        let mut cameras = Vec::with_capacity(plan.cameras.len());
-        for camera in plan.cameras {
-            let name = camera.name.clone();
-            let started = shared.add(camera, &plan.version);
-            cameras.push(started.with_context(|| format!("camera {name} does not start"))?);
+        let mut fleet = Fleet::new(Shared { metrics, roster, rtsp, people, events, listener }, plan);
+        fleet.apply(plan, Instant::now());
+        if let Some(missing) = plan.cameras.iter().find(|camera| !fleet.plan().cameras.contains(camera)) {
+            anyhow::bail!("camera {} does not start", missing.name);
         }
+        standing.applied(Cause::Start, &plan.version, Vec::new(), &[]);
         let http = listening.serve(state).context("http: the server does not start")?;
-        Ok(Self { shared, cameras, http, keeper })
+        Ok(Self { fleet, standing, http, keeper, wishes, wished })
+    }
+
+    /// Opens, loads the models, and lets the cameras begin.
+    ///
+    /// # Errors
+    /// A model does not load, or a port is taken; nothing runs then.
+    pub fn start(plan: &Plan) -> anyhow::Result<Self> {
+        let mut service = Self::open(plan)?;
+        let engine = start_engine(&plan.inference, service.metrics())?;
+        service.use_models(engine);
+        Ok(service)
+    }
+
+    /// The cameras are analysed by these models from now on; those that wait for them begin.
+    pub fn use_models(&mut self, engine: Arc<Engine>) {
+        self.fleet.use_engine(engine);
+        self.standing.models_loaded();
     }
 
     /// All metrics.
     pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.shared.metrics
+        &self.fleet.shared().metrics
     }
 
     /// The cameras.
     pub fn roster(&self) -> &Arc<Roster> {
-        &self.shared.roster
+        &self.fleet.shared().roster
+    }
+
+    /// Where wishes are put that [`Self::attend`] grants.
+    pub fn wishes(&self) -> &Wishes {
+        &self.wishes
     }
 
     /// Where the annotated streams are; the port is the real one.
     pub fn rtsp_address(&self) -> SocketAddr {
-        self.shared.rtsp.address()
+        self.fleet.shared().rtsp.address()
     }
 
     /// Where the web page is; the port is the real one.
@@ -153,65 +165,138 @@ impl Service {
         let rtsp = reachable(self.rtsp_address());
         let http = reachable(self.http_address());
         let mut text = format!("Page      http://{http}/\nMetrics   http://{http}/metrics\n");
-        if self.cameras.len() > 1 {
+        let cameras = self.fleet.cameras();
+        if cameras.len() > 1 {
             text += &format!("All       rtsp://{rtsp}/{}\n", crate::rtsp::MOSAIC);
         }
-        for camera in &self.cameras {
+        for camera in cameras {
             text += &format!("Stream    rtsp://{rtsp}/{}\n", camera.name());
         }
         text
+    }
+
+    /// Grants wishes until the end is wished for. `config`: the file that a reload reads.
+    pub fn attend(&mut self, config: &mut ConfigFile, mut alive: impl FnMut()) {
+        loop {
+            alive();
+            match self.wished.recv_timeout(ALIVE) {
+                Ok(Wish::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Wish::Reload(cause, answer)) => {
+                    let outcome = self.reload(config, cause);
+                    // Who asked may be gone.
+                    if let Some(answer) = answer {
+                        answer.send(outcome).ok();
+                    }
+                }
+                Ok(Wish::Models(plan, loaded)) => self.models_came(&plan, loaded),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Reads the configuration and brings it into force, or says what is wrong with it.
+    fn reload(&mut self, config: &mut ConfigFile, cause: Cause) -> Outcome {
+        let wanted = match config.read() {
+            Ok(wanted) => wanted,
+            Err(problems) => {
+                problems.iter().for_each(|problem| tracing::error!("configuration refused: {problem}"));
+                self.standing.refused(cause, problems.clone());
+                return Outcome::Refused { problems };
+            }
+        };
+        let inference = self.fleet.plan().inference.clone();
+        let difference = self.fleet.apply(&wanted, Instant::now() + CAMERAS_END);
+        let (steps, restart) = (difference.steps(), difference.restart());
+        for step in &steps {
+            tracing::info!(version = wanted.version, "configuration: {step}");
+        }
+        if steps.is_empty() {
+            tracing::info!(version = wanted.version, "configuration: nothing to do");
+        }
+        if inference != wanted.inference {
+            self.load_models(wanted.inference.clone());
+        }
+        self.standing.applied(cause, &wanted.version, steps.clone(), &restart);
+        Outcome::Applied { steps }
+    }
+
+    /// Beside those that run: they are replaced when the new ones are ready.
+    fn load_models(&self, plan: InferencePlan) {
+        let (metrics, wishes) = (Arc::clone(self.metrics()), self.wishes.clone());
+        let load = move || {
+            let loaded = start_engine(&plan, &metrics);
+            wishes.put(Wish::Models(Box::new(plan), loaded));
+        };
+        if let Err(error) = std::thread::Builder::new().name("models".into()).spawn(load) {
+            self.standing.models_failed(format!("no thread: {error}"));
+            tracing::error!(%error, "no thread to load models");
+        }
+    }
+
+    fn models_came(&mut self, plan: &InferencePlan, loaded: anyhow::Result<Arc<Engine>>) {
+        if *plan != self.fleet.plan().inference {
+            return tracing::info!("models that were loaded are not wanted any more");
+        }
+        match loaded {
+            Ok(engine) => {
+                tracing::info!("models replaced");
+                self.use_models(engine);
+            }
+            Err(error) => {
+                tracing::error!("the new models do not load, those of before go on: {error:#}");
+                self.standing.models_failed(format!("{error:#}"));
+            }
+        }
     }
 
     /// Ends everything, within 5 s. What has not ended by then is named in the log, and the process ends.
     pub fn stop(self) {
         let begin = Instant::now();
         watch_the_end(begin + ALL_END);
-        let Self { shared: Shared { rtsp, events, .. }, cameras, http, keeper } = self;
-        tracing::info!(cameras = cameras.len(), "ending: cameras");
-        cameras.iter().for_each(CameraHandle::ask_to_stop);
-        for camera in cameras {
-            let name = camera.name().to_owned();
-            if !camera.stop(begin + CAMERAS_END) {
-                tracing::warn!("camera {name}: did not end in time and is left behind");
-            }
-        }
+        let Self { fleet, http, keeper, .. } = self;
+        tracing::info!(cameras = fleet.cameras().len(), "ending: cameras");
+        let Shared { rtsp, events, .. } = fleet.stop(begin + CAMERAS_END);
         // All people are counted now.
         keeper.stop();
         tracing::info!("ending: events");
         events.stop(begin + EVENTS_END);
         tracing::info!("ending: streams, engine, HTTP");
         drop(rtsp);
-        gstmaskwatch::engines::unregister(ENGINE);
+        fleet::forget_engine();
         http.stop();
         tracing::info!(took_s = begin.elapsed().as_secs_f32(), "ended");
     }
 }
 
-impl Shared {
-    fn add(&self, plan: CameraPlan, version: &str) -> anyhow::Result<CameraHandle> {
-        self.events.watch(&plan);
-        let unseen = plan.privacy == Privacy::Statistics;
-        // Who is in one zone and not in another could be had by subtraction.
-        let places = if unseen { Vec::new() } else { plan.places() };
-        let metrics = self.metrics.camera_with_zones(&plan.name, &places);
-        let hub = Hub::new(&plan, &metrics);
-        privacy::record(&plan, &hub, &metrics, version);
-        if unseen {
-            self.metrics.withhold(&plan.name);
-        }
-        let output = plan.output;
-        let areas = Arc::new(if output.zones { plan.areas.clone() } else { Areas::default() });
-        let context = CameraContext {
-            metrics: Arc::clone(&metrics),
-            hub: Arc::clone(&hub),
-            engine: Some(ENGINE.to_owned()),
-            listener: Some(Arc::clone(&self.listener)),
+/// The file that a service runs by.
+pub struct ConfigFile {
+    /// `None`: there is none; the service runs by what it was started with.
+    source: Option<(PathBuf, Files)>,
+}
+
+impl ConfigFile {
+    /// None.
+    pub fn none() -> Self {
+        Self { source: None }
+    }
+
+    /// This one, which depends on `depends_on`: when one of them changes, a reload is wished for.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn watched(file: PathBuf, depends_on: BTreeSet<PathBuf>, wishes: &Wishes) -> std::io::Result<Self> {
+        let wishes = wishes.clone();
+        let files = Files::watch(depends_on, move || wishes.put(Wish::Reload(Cause::File, None)))?;
+        Ok(Self { source: Some((file, files)) })
+    }
+
+    fn read(&mut self) -> Result<Plan, Vec<String>> {
+        let Some((file, files)) = &self.source else {
+            return Err(vec!["there is no configuration file: the service runs by its command line".to_owned()]);
         };
-        self.people.caption(&hub);
-        let camera = Supervisor::spawn(plan, context)?;
-        self.roster.add(Entry::of(&camera, Arc::clone(&metrics)));
-        self.rtsp.add(Stream { hub, status: Arc::clone(camera.status()), metrics, output, areas });
-        Ok(camera)
+        let loaded = config::load_all(file);
+        files.set(loaded.depends_on);
+        loaded.plan.map_err(|error| error.lines())
     }
 }
 

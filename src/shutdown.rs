@@ -52,15 +52,15 @@ impl Shutdown {
         Self::on([SIGINT, SIGTERM].into_iter().chain(also))
     }
 
-    /// The same of a service: SIGHUP is said in the log, and nothing more.
+    /// The same of a service, which SIGHUP does not end: `hangup` is called at each.
     ///
     /// # Errors
     /// As of [`Self::on_signals`].
-    pub fn on_signals_of_service() -> std::io::Result<Self> {
+    pub fn on_signals_of_service(hangup: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let mut hangups = Signals::new([SIGHUP])?;
-        std::thread::Builder::new().name("hangups".into()).spawn(move || {
+        std::thread::Builder::new().name("hangup-signals".into()).spawn(move || {
             for _ in hangups.forever() {
-                tracing::warn!("SIGHUP: the service goes on; restart it to apply a changed configuration");
+                hangup();
             }
         })?;
         Self::on([SIGINT, SIGTERM])

@@ -283,3 +283,30 @@ fn a_port_in_use_is_told_and_nothing_starts() {
         assert!(!told.contains("camera a"), "no camera was started: {told}");
     }
 }
+
+#[test]
+fn a_difference_is_told_before_it_is_made() {
+    let folder = temp_dir();
+    let file = |name: &str, cameras: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("cameras:\n{cameras}")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let old = file("old.yaml", "- { name: a, url: 'rtsp://10.0.0.1/x' }\n- { name: b, url: 'rtsp://10.0.0.2/x' }\n");
+    let new = file(
+        "new.yaml",
+        "- { name: b, url: 'rtsp://10.0.0.2/x', weight: 2 }\n- { name: c, url: 'rtsp://10.0.0.3/x' }\n",
+    );
+    let bad = file("bad.yaml", "- { name: a }\n");
+    let diff = |new: &str, more: &[&str]| run(&[&["diff", "-c", new, "--against", &old], more].concat());
+    let told = diff(&new, &[]);
+    assert_eq!(told.status.code(), Some(1));
+    assert_eq!(stdout(&told), "camera b: changed (weight)\ncamera a: removed\ncamera c: added\n");
+    let json: Value = serde_json::from_slice(&diff(&new, &["--json"]).stdout).unwrap();
+    assert_eq!(json["changes"][0], serde_json::json!({ "action": "change", "camera": "b", "keys": ["weight"] }));
+    let same = diff(&old, &[]);
+    assert_eq!((same.status.code(), stdout(&same).as_str()), (Some(0), ""));
+    let refused = diff(&bad, &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("bad.yaml:2: cameras[0]"), "{}", stderr(&refused));
+}

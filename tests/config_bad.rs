@@ -21,7 +21,7 @@ fn problems_of(file: &Path) -> String {
     let env = |name: &str| (name == "MASKWATCH_TEST_HOST").then(|| "10.0.0.22".to_owned());
     let name = PathBuf::from(file.file_name().unwrap());
     let folder = file.parent().unwrap().to_path_buf();
-    let error = config::parse(&text, &Surroundings { file: name, folder, env: &env }).expect_err(&text);
+    let error = config::parse(&text, &Surroundings::new(name, folder, &env)).expect_err(&text);
     // Which models are installed is not the matter here.
     let text = error.to_string().replace(&format!("{}/", root().display()), "");
     let lines = text.lines().map(|line| match line.split_once("(installed: ") {

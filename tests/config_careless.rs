@@ -12,14 +12,14 @@ mod odd_passwords;
 mod other_yamls;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use maskwatch::config::plan::{CameraPlan, Plan};
 use maskwatch::config::{self, ConfigError, Surroundings};
 
 fn parse_with(text: &str, folder: &Path, variables: &BTreeMap<&str, String>) -> Result<Plan, ConfigError> {
     let env = |name: &str| variables.get(name).cloned();
-    let around = Surroundings { file: PathBuf::from("c.yaml"), folder: folder.to_path_buf(), env: &env };
+    let around = Surroundings::new("c.yaml", folder.to_path_buf(), &env);
     config::parse(text, &around)
 }
 

@@ -24,7 +24,7 @@ fn parse(text: &str) -> Result<Plan, ConfigError> {
         }
         _ => None,
     };
-    config::parse(text, &Surroundings { file: PathBuf::from("test.yaml"), folder: root().join("config"), env: &env })
+    config::parse(text, &Surroundings::new("test.yaml", root().join("config"), &env))
 }
 
 fn shipped(name: &str) -> String {
@@ -136,7 +136,7 @@ fn variables_and_password_files_are_read() {
         "FPS" => Some("7.5".to_owned()),
         _ => None,
     };
-    let around = Surroundings { file: "x.yaml".into(), folder: folder.path().to_path_buf(), env: &env };
+    let around = Surroundings::new("x.yaml", folder.path().to_path_buf(), &env);
     let plan = config::parse(text, &around).unwrap();
     let camera = &plan.cameras[0];
     assert_eq!(camera.url.expose(), "rtsp://cam/1");
@@ -148,7 +148,7 @@ fn variables_and_password_files_are_read() {
 #[test]
 fn a_variable_cannot_smuggle_yaml_in() {
     let env = |_: &str| Some("x, insecure: true, y: {".to_owned());
-    let around = Surroundings { file: "x.yaml".into(), folder: PathBuf::new(), env: &env };
+    let around = Surroundings::new("x.yaml", PathBuf::new(), &env);
     let error = config::parse("cameras: [{ name: \"${N}\", url: rtsp://h/1 }]", &around).unwrap_err();
     assert_eq!(error.problems().len(), 1, "{error}");
     assert_eq!(error.problems()[0].path, "cameras[0].name");
@@ -219,7 +219,7 @@ fn zones_lines_and_masks_become_areas() {
 fn the_state_has_its_folder() {
     let plan = |key: &str, given: Option<&str>| {
         let env = |name: &str| given.filter(|_| name == "STATE_DIRECTORY").map(str::to_owned);
-        let around = Surroundings { file: "x.yaml".into(), folder: PathBuf::from("/etc/maskwatch"), env: &env };
+        let around = Surroundings::new("x.yaml", PathBuf::from("/etc/maskwatch"), &env);
         config::parse(&format!("{key}cameras: [{{ name: a, url: rtsp://h/1 }}]"), &around).unwrap().state_dir.unwrap()
     };
     assert_eq!(plan("", None), PathBuf::from("/etc/maskwatch/state"));

@@ -1,7 +1,7 @@
 //! Cameras: one GStreamer pipeline each, under a supervisor thread of its own.
 //!
 //! * [`Supervisor::spawn`] starts a camera for ever: it connects, watches the last decoded frame, tears down, waits and
-//!   connects again, until [`CameraHandle::stop`].
+//!   connects again, until [`CameraHandle::stop`]. [`CameraHandle::change`] gives it another plan meanwhile.
 //! * Pictures go to the camera's [`crate::frames::Hub`], results to its metrics and to the [`Listener`].
 //! * [`CameraStatus`] says at any time how the camera fares.
 //!
@@ -16,6 +16,7 @@ mod intake;
 mod keyframe;
 mod ledger;
 mod login;
+mod orders;
 pub mod probe;
 mod references;
 mod results;

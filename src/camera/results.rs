@@ -232,6 +232,28 @@ impl Results {
         self.status.degraded(None, || self.metrics.degraded(None));
     }
 
+    /// The camera runs by another plan from now on. People of an open window of `privacy: statistics` stay in it as long as
+    /// the mode does; what is not told when the mode ends is forgotten.
+    pub(super) fn change(&mut self, plan: &CameraPlan) {
+        self.source = Origin::of(plan);
+        let now = self.origin.elapsed();
+        match (&mut self.tally, plan.privacy == Privacy::Statistics) {
+            (Some(tally), true) => tally.set_config(plan.statistics),
+            (tally, true) => *tally = Some(Tally::new(plan.statistics, now)),
+            (tally, false) => *tally = None,
+        }
+    }
+
+    /// The connection was ended because another is wanted.
+    pub(super) fn renew(&mut self) {
+        self.up = false;
+        self.status.renew(|| {
+            self.hub.clear();
+            self.metrics.degraded(None);
+            self.metrics.renewed();
+        });
+    }
+
     /// A connection ended, or an attempt failed. Its pictures go with the state that promised them; who hears of it last
     /// finds it everywhere.
     pub(super) fn fall(&mut self, failure: &Failure) {

@@ -42,7 +42,7 @@ fn with_statistics_only_totals_of_enough_people_leave() {
     let plan = CameraPlan { privacy: Privacy::Statistics, statistics, ..CameraPlan::new("gate", url) };
     let all = crate::metrics::Metrics::new().unwrap();
     let metrics = all.camera("gate");
-    all.withhold("gate");
+    all.withhold("gate", true);
     let hub = Hub::new(&plan, &metrics);
     let ear = Arc::new(Ear::default());
     let status = Arc::new(CameraStatus::new());

@@ -27,9 +27,14 @@ const QUEUE: u32 = 24;
 /// Bytes of them: four pictures of 4K.
 const QUEUE_BYTES: u32 = 48 << 20;
 
+/// The value of `min-score` that stands for the model's own.
+const MODELS_OWN: f32 = -1.0;
+
 /// A pipeline that is built and not yet started.
 pub(super) struct Source {
     pub(super) pipeline: gst::Pipeline,
+    /// Of it the element that analyses.
+    analysis: Option<gst::Element>,
     /// What feeds the pipeline, where none of its elements fetches by itself. To be started once the pipeline plays.
     pub(super) intake: Option<(Intake, Feed)>,
 }
@@ -76,7 +81,34 @@ pub(super) fn build(plan: &CameraPlan, engine: Option<&str>, outlets: &Outlets) 
         }
     });
     decoding::watch(&head.decoder, head.losses, outlets);
-    Ok(Source { pipeline, intake: head.intake })
+    let analysis = engine.is_some().then_some(infer);
+    Ok(Source { pipeline, analysis, intake: head.intake })
+}
+
+impl Source {
+    /// Analyses by another plan and another engine from now on, as far as they differ. Nothing of it disturbs the pictures.
+    pub(super) fn change(&self, (before, plan): (&CameraPlan, &CameraPlan), engine: Option<&str>) {
+        let Some(analysis) = &self.analysis else { return };
+        if let Some(engine) = engine {
+            analysis.set_property("engine", engine);
+        }
+        let hides = |plan: &CameraPlan| plan.privacy == Privacy::Blur;
+        if hides(before) != hides(plan) {
+            analysis.set_property("hide", hides(plan));
+        }
+        if before.areas != plan.areas {
+            analysis.set_property("areas", gstmaskwatch::areas::text(&plan.areas));
+        }
+        if before.analyze_fps != plan.analyze_fps {
+            analysis.set_property("analyze-fps", plan.analyze_fps);
+        }
+        if before.weight != plan.weight {
+            analysis.set_property("weight", plan.weight);
+        }
+        if before.min_score != plan.min_score {
+            analysis.set_property("min-score", plan.min_score.unwrap_or(MODELS_OWN));
+        }
+    }
 }
 
 /// The analysing element, or one that does nothing where there is no engine.

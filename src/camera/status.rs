@@ -143,6 +143,14 @@ impl CameraStatus {
         view.enter(CameraState::Up);
     }
 
+    /// The connection is ended because another is wanted. `also` as with [`Self::up`].
+    pub(super) fn renew(&self, also: impl FnOnce()) {
+        let mut view = self.lock();
+        also();
+        (view.failure, view.degraded) = (None, None);
+        view.enter(CameraState::Connecting);
+    }
+
     /// Frames came until now.
     pub(super) fn seen(&self, last_frame: SystemTime) {
         self.lock().last_frame = Some(last_frame);

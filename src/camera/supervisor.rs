@@ -8,6 +8,7 @@ use gst::prelude::*;
 
 use super::failure::Failure;
 use super::intake::Running;
+use super::orders::{Change, Orders};
 use super::results::{Listener, Results};
 use super::rtsp;
 use super::source::{self, Outlets, Source};
@@ -19,7 +20,6 @@ use crate::backoff::Pauses;
 use crate::config::plan::CameraPlan;
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, DisconnectReason};
-use crate::shutdown::Shutdown;
 
 /// How often a running camera is looked at.
 pub(super) const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
@@ -51,7 +51,7 @@ pub struct CameraHandle {
     plan: CameraPlan,
     hub: Arc<Hub>,
     status: Arc<CameraStatus>,
-    stop: Shutdown,
+    orders: Arc<Orders>,
     thread: Option<JoinHandle<()>>,
     ended: crossbeam_channel::Receiver<()>,
 }
@@ -62,8 +62,20 @@ impl Supervisor {
     /// # Errors
     /// The system gives no thread.
     pub fn spawn(plan: CameraPlan, context: CameraContext) -> std::io::Result<CameraHandle> {
+        Self::spawn_by(plan, context, Orders::default())
+    }
+
+    /// The same, but it connects only when it is given its engine.
+    ///
+    /// # Errors
+    /// As of [`Self::spawn`].
+    pub fn spawn_held(plan: CameraPlan, context: CameraContext) -> std::io::Result<CameraHandle> {
+        Self::spawn_by(plan, context, Orders::held())
+    }
+
+    fn spawn_by(plan: CameraPlan, context: CameraContext, orders: Orders) -> std::io::Result<CameraHandle> {
         let status = Arc::new(CameraStatus::new());
-        let stop = Shutdown::new();
+        let orders = Arc::new(orders);
         let (done, ended) = crossbeam_channel::bounded::<()>(0);
         let hub = Arc::clone(&context.hub);
         let mut camera = Camera {
@@ -77,7 +89,7 @@ impl Supervisor {
             plan: plan.clone(),
             context,
             status: Arc::clone(&status),
-            stop: stop.clone(),
+            orders: Arc::clone(&orders),
             memory: rtsp::Memory::default(),
         };
         let thread = std::thread::Builder::new().name(format!("cam-{}", plan.name)).spawn(move || {
@@ -86,12 +98,12 @@ impl Supervisor {
             camera.run();
             drop(done);
         })?;
-        Ok(CameraHandle { plan, hub, status, stop, thread: Some(thread), ended })
+        Ok(CameraHandle { plan, hub, status, orders, thread: Some(thread), ended })
     }
 }
 
 impl CameraHandle {
-    /// What it was started with.
+    /// What it runs by.
     pub fn plan(&self) -> &CameraPlan {
         &self.plan
     }
@@ -111,14 +123,27 @@ impl CameraHandle {
         &self.status
     }
 
+    /// It runs by `plan` from now on; does not wait. Its privacy mode is in force when this returns. Only where the pictures
+    /// come another way is it connected to anew, at once.
+    pub fn change(&mut self, plan: CameraPlan) {
+        self.hub.change(&plan);
+        self.plan = plan.clone();
+        self.orders.plan(plan);
+    }
+
+    /// It is analysed by the engine registered under this name from now on; does not wait. A camera that is held begins.
+    pub fn ask_engine(&self, name: &str) {
+        self.orders.engine(name.to_owned());
+    }
+
     /// Asks it to stop; does not wait. For many cameras: ask all, then [`Self::stop`] each.
     pub fn ask_to_stop(&self) {
-        self.stop.set();
+        self.orders.stop();
     }
 
     /// Stops it and waits at most until `deadline`. Returns whether it has ended; if not, its thread is left behind.
     pub fn stop(mut self, deadline: Instant) -> bool {
-        self.stop.set();
+        self.orders.stop();
         // The channel closes when the thread is through.
         let ended = !matches!(self.ended.recv_deadline(deadline), Err(crossbeam_channel::RecvTimeoutError::Timeout));
         if let Some(thread) = self.thread.take().filter(|_| ended)
@@ -132,7 +157,7 @@ impl CameraHandle {
 
 impl Drop for CameraHandle {
     fn drop(&mut self) {
-        self.stop.set();
+        self.orders.stop();
     }
 }
 
@@ -140,6 +165,8 @@ impl Drop for CameraHandle {
 enum End {
     /// It was asked to.
     Stopped,
+    /// Another connection is wanted.
+    Renewed,
     /// Something went wrong.
     Failed(Failure),
 }
@@ -149,18 +176,24 @@ struct Camera {
     context: CameraContext,
     results: Results,
     status: Arc<CameraStatus>,
-    stop: Shutdown,
+    orders: Arc<Orders>,
     /// What was learnt of the camera, from connection to connection.
     memory: rtsp::Memory,
 }
 
 impl Camera {
     fn run(&mut self) {
+        self.orders.wait_to_begin();
         let mut pauses = Pauses::default();
-        while !self.stop.is_set() {
+        while !self.orders.is_stopped() {
+            self.adopt(None);
             let (end, good_for) = self.run_guarded();
             let failure = match end {
                 End::Stopped => break,
+                End::Renewed => {
+                    pauses.reset();
+                    continue;
+                }
                 End::Failed(failure) => failure,
             };
             if good_for >= STABLE {
@@ -168,10 +201,41 @@ impl Camera {
             }
             let pause = pauses.next(failure.reason == DisconnectReason::Auth, rand::random());
             tracing::debug!(pause_s = pause.as_secs_f64(), "next attempt after a pause");
-            self.stop.wait_timeout(pause);
+            if self.pause(Instant::now() + pause) {
+                pauses.reset();
+            }
         }
         self.context.metrics.set_up(false);
         self.context.metrics.degraded(None);
+    }
+
+    /// Waits before the next attempt. True where it ends early because the camera is to be reached another way: a password
+    /// that was changed is tried at once.
+    fn pause(&mut self, until: Instant) -> bool {
+        while !self.orders.is_stopped() && Instant::now() < until {
+            self.orders.wait(until);
+            if self.adopt(None) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes over what was ordered, in the connection that runs, if one does. True where another connection is needed.
+    fn adopt(&mut self, session: Option<&Session<'_>>) -> bool {
+        let Some(Change { plan, engine }) = self.orders.take() else { return false };
+        let plan = plan.unwrap_or_else(|| self.plan.clone());
+        let renew = !plan.same_source(&self.plan);
+        if let Some(session) = session.filter(|_| !renew) {
+            session.source.change((&self.plan, &plan), engine.as_deref());
+        }
+        if renew {
+            self.memory = rtsp::Memory::default();
+        }
+        self.results.change(&plan);
+        self.plan = plan;
+        self.context.engine = engine.or(self.context.engine.take());
+        renew
     }
 
     /// A defect of this program costs one connection, not the camera.
@@ -224,8 +288,13 @@ impl Camera {
             }
         };
         // Metrics and status tell before the teardown, which may take its time.
-        if let End::Failed(failure) = &end {
-            self.fell(failure);
+        match &end {
+            End::Failed(failure) => self.fell(failure),
+            End::Renewed => {
+                self.results.renew();
+                tracing::info!("connecting anew: the configuration has changed");
+            }
+            End::Stopped => {}
         }
         let good_for = session.up_since.map_or(Duration::ZERO, |since| since.elapsed());
         let intake = session.intake.take();
@@ -239,8 +308,11 @@ impl Camera {
             return End::Failed(Failure::new(DisconnectReason::Error, "the pipeline has no bus"));
         };
         loop {
-            if self.stop.is_set() {
+            if self.orders.is_stopped() {
                 return End::Stopped;
+            }
+            if self.adopt(Some(session)) {
+                return End::Renewed;
             }
             // Who fetches knows more of a failure than the pipeline that it feeds.
             if let Some(failure) = session.failure() {

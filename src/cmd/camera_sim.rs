@@ -10,7 +10,8 @@ use crate::sim::{Options, Server};
 /// Serves until a signal.
 pub(super) fn run(args: &CameraSimArgs) -> anyhow::Result<ExitCode> {
     service::start_media()?;
-    let shutdown = Shutdown::on_signals_of_service()?;
+    let shutdown =
+        Shutdown::on_signals_of_service(|| tracing::warn!("SIGHUP: simulated cameras have no configuration file"))?;
     let server = Server::start_files(&Options { listen: args.listen, auth: None }, &args.files)?;
     let mut text = String::new();
     for (index, file) in args.files.iter().enumerate() {

@@ -10,13 +10,14 @@ use crate::cli::DemoArgs;
 use crate::config::plan::{CameraPlan, CompliancePlan, EventsPlan, InferencePlan, ListenPlan, Plan};
 use crate::config::secret::CameraUrl;
 use crate::demo;
-use crate::service::{self, Service};
+use crate::fleet::Wish;
+use crate::service::{self, ConfigFile, Service};
 use crate::shutdown::Shutdown;
 use crate::sim;
 
 /// Runs until a signal, or as long as `--seconds` says.
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = Shutdown::on_signals_of_service()?;
+    let shutdown = Shutdown::on_signals_of_service(|| tracing::warn!("SIGHUP: the demo has no configuration file"))?;
     service::start_media()?;
     let folder = args.scenes.clone().unwrap_or_else(find_folder);
     let cameras = demo::cameras(&folder, |count| {
@@ -30,12 +31,17 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     }
     let clips: Vec<PathBuf> = cameras.iter().map(|camera| camera.clip.clone()).collect();
     let simulated = sim::Server::start_files(&sim::Options::local(), &clips).context("the simulated cameras")?;
-    let service = Service::start(plan(args, &cameras, &simulated)?)?;
+    let mut service = Service::start(&plan(args, &cameras, &simulated)?)?;
     super::greet(greeting(&service, &simulated));
-    match args.seconds {
-        Some(seconds) => drop(shutdown.wait_timeout(Duration::from_secs(seconds))),
-        None => shutdown.wait(),
-    }
+    let (wishes, seconds) = (service.wishes().clone(), args.seconds);
+    std::thread::Builder::new().name("end".into()).spawn(move || {
+        match seconds {
+            Some(seconds) => drop(shutdown.wait_timeout(Duration::from_secs(seconds))),
+            None => shutdown.wait(),
+        }
+        wishes.put(Wish::End);
+    })?;
+    service.attend(&mut ConfigFile::none(), || ());
     service.stop();
     Ok(ExitCode::SUCCESS)
 }
@@ -57,6 +63,7 @@ fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> a
         events: EventsPlan::default(),
         cameras: cameras.iter().enumerate().map(camera).collect::<anyhow::Result<_>>()?,
         version: String::new(),
+        included: Default::default(),
     })
 }
 

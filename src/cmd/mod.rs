@@ -3,6 +3,7 @@
 mod camera_sim;
 mod check;
 mod demo;
+mod diff;
 mod eval;
 mod image;
 mod models;
@@ -74,6 +75,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Eval(command) => eval::run(&command),

@@ -1,19 +1,79 @@
 //! `maskwatch run`: the service.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use sd_notify::NotifyState;
 
 use crate::cli::RunArgs;
-use crate::config;
-use crate::service::Service;
+use crate::config::{self, Loaded, Plan};
+use crate::fleet::{Cause, Wish};
+use crate::service::{self, ConfigFile, Service};
 use crate::shutdown::Shutdown;
 
-/// Runs until a signal.
+/// How often it is looked whether the models are there, or the end is asked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs until a signal. SIGHUP while models load waits for its turn.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let shutdown = Shutdown::on_signals_of_service()?;
-    let plan = config::load(&args.config)?;
-    let service = Service::start(plan)?;
+    let (hangup, hung_up) = crossbeam_channel::unbounded();
+    let shutdown = Shutdown::on_signals_of_service(move || _ = hangup.send(()))?;
+    let Loaded { plan, depends_on } = config::load_all(&args.config);
+    let plan = plan?;
+    let mut service = Service::open(&plan)?;
+    let wishes = service.wishes().clone();
+    // Before the models, which take their time: what changes meanwhile is not missed.
+    let mut config =
+        ConfigFile::watched(args.config.clone(), depends_on, &wishes).context("no thread to watch the files")?;
     super::greet(format!("{}Stop      Ctrl-C\n", service.directions()));
-    shutdown.wait();
+    if !models(&mut service, &plan, &shutdown)? {
+        service.stop();
+        return Ok(ExitCode::SUCCESS);
+    }
+    std::thread::Builder::new().name("hangups".into()).spawn({
+        let wishes = wishes.clone();
+        move || hung_up.iter().for_each(|()| wishes.put(Wish::Reload(Cause::Signal, None)))
+    })?;
+    std::thread::Builder::new().name("end".into()).spawn({
+        let shutdown = shutdown.clone();
+        move || {
+            shutdown.wait();
+            wishes.put(Wish::End);
+        }
+    })?;
+    tell(&[NotifyState::Ready]);
+    service.attend(&mut config, || tell(&[NotifyState::Watchdog]));
+    tell(&[NotifyState::Stopping]);
+    drop(config);
     service.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Loads the models while HTTP answers already; false where the end is asked for meanwhile.
+fn models(service: &mut Service, plan: &Plan, shutdown: &Shutdown) -> anyhow::Result<bool> {
+    let (done, loaded) = crossbeam_channel::bounded(1);
+    let (inference, metrics) = (plan.inference.clone(), Arc::clone(service.metrics()));
+    std::thread::Builder::new()
+        .name("models".into())
+        .spawn(move || drop(done.send(service::start_engine(&inference, &metrics))))?;
+    loop {
+        match loaded.recv_timeout(LOOK) {
+            Ok(engine) => {
+                service.use_models(engine?);
+                return Ok(true);
+            }
+            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => anyhow::bail!("the models: an internal error"),
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) if shutdown.is_set() => return Ok(false),
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// Tells systemd, where it is there.
+fn tell(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(false, states) {
+        tracing::debug!(%error, "systemd is not told");
+    }
 }

@@ -2,10 +2,11 @@
 //!
 //! The way of a file: `tree` parses the text into nodes that know their lines and puts environment variables into
 //! values; `read` gives them their types ([`raw`]); `validate` checks everything else and fills in the defaults.
-//! Each step collects all problems that it can find, so that one run of `maskwatch check` names them all. Nothing here
-//! opens a socket or a camera.
+//! Cameras may be in files of their own, which `include` reads the same way. Each step collects all problems that it can
+//! find, so that one run of `maskwatch check` names them all. Nothing here opens a socket or a camera.
 
 mod de;
+mod include;
 pub mod plan;
 pub mod problem;
 pub mod raw;
@@ -16,21 +17,45 @@ mod text;
 mod tree;
 mod validate;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use include::Included;
 pub use plan::Plan;
 pub use problem::{ConfigError, Problem};
 
 /// What a configuration is read with, apart from its text.
 pub struct Surroundings<'a> {
     /// The file's name, for messages.
-    pub file: PathBuf,
+    file: PathBuf,
     /// Folder that relative paths in the file start from.
-    pub folder: PathBuf,
+    folder: PathBuf,
     /// Environment variables.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files and folders that were looked at.
+    looked_at: RefCell<BTreeSet<PathBuf>>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// `file`: its name, for messages; `folder`: where relative paths in it start; `env`: gives environment variables.
+    pub fn new(file: impl Into<PathBuf>, folder: impl Into<PathBuf>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { file: file.into(), folder: folder.into(), env, looked_at: RefCell::default() }
+    }
+
+    fn note(&self, path: &Path) {
+        self.looked_at.borrow_mut().insert(path.to_path_buf());
+    }
+}
+
+/// A configuration as it was read.
+pub struct Loaded {
+    /// The plan, or what is wrong.
+    pub plan: Result<Plan, ConfigError>,
+    /// Files and folders that it depends on: the file itself, those included with their folder, and those with passwords.
+    pub depends_on: BTreeSet<PathBuf>,
 }
 
 /// Reads and checks a file, with the process's environment.
@@ -38,34 +63,69 @@ pub struct Surroundings<'a> {
 /// # Errors
 /// All problems found, each with file, line, path and hint.
 pub fn load(file: &Path) -> Result<Plan, ConfigError> {
+    load_all(file).plan
+}
+
+/// The same, and what it depends on.
+pub fn load_all(file: &Path) -> Loaded {
+    let env = |name: &str| std::env::var(name).ok();
+    let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let surroundings = Surroundings::new(file, folder, &env);
+    surroundings.note(file);
+    let plan = read_text(file).and_then(|text| parse(&text, &surroundings));
+    Loaded { plan, depends_on: surroundings.looked_at.into_inner() }
+}
+
+fn read_text(file: &Path) -> Result<String, ConfigError> {
     let bytes = std::fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
     let text = text::decode(&bytes).map_err(|text::NoText { line }| {
         let problem = Problem::new(line, "", "not text in UTF-8").hint("save the file as UTF-8");
         ConfigError::new(file.to_path_buf(), vec![problem])
     })?;
-    let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
-    let env = |name: &str| std::env::var(name).ok();
-    parse(&text, &Surroundings { file: file.to_path_buf(), folder, env: &env })
+    Ok(text.into_owned())
 }
 
-/// The same for the same text, and for no other.
-fn version(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+/// The same for the same texts, and for no others.
+fn version<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Sha256::new();
+    for (index, text) in texts.into_iter().enumerate() {
+        if index > 0 {
+            digest.update([0]); // a character of no text
+        }
+        digest.update(text.as_bytes());
+    }
+    digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Checks a text.
+/// Checks a text, and the files that it includes.
 ///
 /// # Errors
 /// All problems found, each with file, line, path and hint.
 pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Plan, ConfigError> {
     let mut problems = Vec::new();
     let plan = tree::parse(text, surroundings.env, &mut problems).and_then(|mut tree| {
-        let raw = read::typed(&mut tree, &mut problems)?;
-        Some(validate::plan(&raw, &tree, surroundings, &mut problems))
+        let raw: raw::RawConfig = read::typed(&mut tree, &mut problems)?;
+        let included = included(&raw, &tree, surroundings, &mut problems);
+        let version = version(std::iter::once(text).chain(included.iter().map(|included| included.text.as_str())));
+        let plan = validate::plan(&raw, &tree, &included, surroundings, &mut problems);
+        Some(Plan { version, ..plan })
     });
     match plan {
-        Some(plan) if problems.is_empty() => Ok(Plan { version: version(text), ..plan }),
+        Some(plan) if problems.is_empty() => Ok(plan),
         _ => Err(ConfigError::new(surroundings.file.clone(), problems)),
     }
+}
+
+fn included(
+    raw: &raw::RawConfig,
+    tree: &tree::Node,
+    surroundings: &Surroundings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Included> {
+    let Some(pattern) = &raw.include else { return Vec::new() };
+    include::read(pattern, surroundings, problems).unwrap_or_else(|(what, hint)| {
+        let place = tree.place(&["include".into()]);
+        problems.push(Problem::new(place.line, place.path, what).hint(hint));
+        Vec::new()
+    })
 }

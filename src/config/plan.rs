@@ -34,8 +34,11 @@ pub struct Plan {
     pub cameras: Vec<CameraPlan>,
     /// What is told to whom.
     pub events: EventsPlan,
-    /// Which text this is: the first twelve digits of its SHA-256; empty for a plan that was not read from a file.
+    /// Which text this is: the first twelve digits of the SHA-256 of all files; empty for a plan that was not read from
+    /// files.
     pub version: String,
+    /// The included file that each camera of such a file is from.
+    pub included: BTreeMap<String, PathBuf>,
 }
 
 /// One server.
@@ -172,6 +175,12 @@ impl CameraPlan {
         self.areas.places().into_iter().map(label).collect()
     }
 
+    /// Whether the same pictures come by the same way: then a change of the rest needs no new connection.
+    pub fn same_source(&self, other: &Self) -> bool {
+        let way = |plan: &Self| (plan.transport, plan.latency, plan.timeout, plan.insecure_tls);
+        self.url == other.url && self.credentials == other.credentials && way(self) == way(other)
+    }
+
     /// A camera with the defaults of every key.
     pub fn new(name: impl Into<String>, url: CameraUrl) -> Self {
         Self {
@@ -194,8 +203,8 @@ impl CameraPlan {
     }
 }
 
-/// What may leave the process of what a camera sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// What may leave the process of what a camera sees; the stricter is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Privacy {
     /// Pictures as they are.
     #[default]

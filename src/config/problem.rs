@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 /// One problem, at a place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
+    /// The file, where it is not the one that was named: an included one.
+    pub file: Option<PathBuf>,
     /// Line in the file, from 1.
     pub line: usize,
     /// Path in the document, such as `cameras[2].url`; empty for the document itself.
@@ -19,7 +21,17 @@ pub struct Problem {
 impl Problem {
     /// A problem without a hint.
     pub fn new(line: usize, path: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { line, path: path.into(), what: what.into(), hint: String::new() }
+        Self { file: None, line, path: path.into(), what: what.into(), hint: String::new() }
+    }
+
+    /// The same in an included file.
+    pub fn within(self, file: &Path) -> Self {
+        Self { file: Some(file.to_path_buf()), ..self }
+    }
+
+    /// The problem with its file; `main`: the one that was named.
+    pub fn line_of(&self, main: &Path) -> String {
+        format!("{}:{self}", self.file.as_deref().unwrap_or(main).display())
     }
 
     /// The same with a hint.
@@ -58,6 +70,14 @@ impl ConfigError {
         Self { file: file.to_path_buf(), problems: Vec::new(), unreadable: Some(error.to_string()) }
     }
 
+    /// What is wrong, a line a problem, each with its file.
+    pub fn lines(&self) -> Vec<String> {
+        if self.unreadable.is_some() {
+            return vec![self.to_string()];
+        }
+        self.problems.iter().map(|problem| problem.line_of(&self.file)).collect()
+    }
+
     /// The problems; empty where the file could not be read.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -75,12 +95,7 @@ impl fmt::Display for ConfigError {
                 self.file.display()
             );
         }
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            write!(f, "{}:{problem}", self.file.display())?;
-        }
-        Ok(())
+        let lines: Vec<String> = self.problems.iter().map(|problem| problem.line_of(&self.file)).collect();
+        f.write_str(&lines.join("\n"))
     }
 }

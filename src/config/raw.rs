@@ -28,7 +28,14 @@ pub use zones::RawZone;
 /// Configuration of `maskwatch run`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(title = "Maskwatch configuration", extend("patternProperties" = { "^x-": true }))]
+#[schemars(
+    title = "Maskwatch configuration",
+    extend("patternProperties" = { "^x-": true }),
+    extend("anyOf" = [
+        { "required": ["cameras"], "properties": { "cameras": { "minItems": 1 } } },
+        { "required": ["include"] },
+    ])
+)]
 pub struct RawConfig {
     /// Web page, API and `/metrics`. Default address: 127.0.0.1:8080
     pub http: RawListen,
@@ -48,9 +55,12 @@ pub struct RawConfig {
     /// Keys of every camera that does not set them itself: any key of a camera but `name` and `url`
     #[schemars(schema_with = "defaults_schema")]
     pub defaults: RawCamera,
-    /// The cameras; needed
+    /// The cameras; needed, here or in included files
     #[schemars(schema_with = "cameras_schema")]
     pub cameras: Vec<RawCamera>,
+    /// Files with further cameras, relative to this file, such as `cameras.d/*.yaml`: each holds one camera, or `cameras` with a list
+    /// of them
+    pub include: Option<String>,
     /// Events: what is told, and where to
     pub events: RawEvents,
 }
@@ -276,7 +286,7 @@ impl JsonSchema for Listen {
 
 fn cameras_schema(generator: &mut SchemaGenerator) -> Schema {
     let camera = generator.subschema_for::<RawCamera>();
-    json_schema!({ "type": "array", "minItems": 1, "items": { "allOf": [camera], "required": ["name", "url"] } })
+    json_schema!({ "type": "array", "items": { "allOf": [camera], "required": ["name", "url"] } })
 }
 
 fn defaults_schema(generator: &mut SchemaGenerator) -> Schema {

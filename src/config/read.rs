@@ -3,20 +3,20 @@
 //! Serde stops at the first problem. So what it complains about is noted and taken out of the tree, and the rest is read
 //! again, until nothing is left to complain about. One set of types thus serves reading, the schema and the messages.
 
+use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::Problem;
 use super::de::{De, DeError, UNKNOWN_KEY, VALUE};
-use super::raw::RawConfig;
 use super::tree::{Node, Step};
 
 /// So many problems are named at most: the file is no configuration then.
 const MOST: usize = 200;
 
 /// The typed values of what can be used. `None` where not even that exists: the document is no mapping.
-pub(super) fn typed(tree: &mut Node, problems: &mut Vec<Problem>) -> Option<RawConfig> {
+pub(super) fn typed<T: DeserializeOwned>(tree: &mut Node, problems: &mut Vec<Problem>) -> Option<T> {
     for _ in 0..MOST {
-        let error = match serde_path_to_error::deserialize::<_, RawConfig>(De(tree)) {
+        let error = match serde_path_to_error::deserialize::<_, T>(De(tree)) {
             Ok(raw) => return Some(raw),
             Err(error) => error,
         };

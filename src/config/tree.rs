@@ -84,6 +84,11 @@ pub(super) struct Place {
 }
 
 impl Node {
+    /// Whether the document is a mapping with this key.
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        matches!(&self.kind, Kind::Map(entries) if entries.iter().any(|entry| entry.key == key))
+    }
+
     /// Finds a place. What is not written has its parent's line.
     pub(super) fn place(&self, steps: &[Step]) -> Place {
         let mut place = Place { path: String::new(), line: self.line, written: true };

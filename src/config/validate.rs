@@ -10,17 +10,23 @@ mod state;
 mod zones;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::plan::{Credentials, Plan};
 use super::raw::{RawConfig, RawSecret};
 use super::secret::{Secret, SecretProblem};
 use super::tree::{Node, Place, Step};
-use super::{Problem, Surroundings};
+use super::{Included, Problem, Surroundings};
 
 /// The plan; to be used only where no problem was found.
-pub(super) fn plan(raw: &RawConfig, tree: &Node, surroundings: &Surroundings, problems: &mut Vec<Problem>) -> Plan {
-    let mut check = Check { tree, surroundings, problems };
+pub(super) fn plan(
+    raw: &RawConfig,
+    tree: &Node,
+    included: &[Included],
+    surroundings: &Surroundings,
+    problems: &mut Vec<Problem>,
+) -> Plan {
+    let mut check = Check { tree, file: None, folder: &surroundings.folder, surroundings, problems };
     let http = server::listen(&mut check, "http", &raw.http, SocketAddr::from(([127, 0, 0, 1], 8080)), raw.insecure);
     let rtsp = server::listen(&mut check, "rtsp", &raw.rtsp, SocketAddr::from(([127, 0, 0, 1], 8554)), raw.insecure);
     server::apart(&mut check, http.listen, rtsp.listen);
@@ -28,9 +34,9 @@ pub(super) fn plan(raw: &RawConfig, tree: &Node, surroundings: &Surroundings, pr
     let inference = inference::plan(&mut check, &raw.inference);
     let statistics = privacy::statistics(&mut check, &raw.statistics);
     let compliance = compliance::plan(&mut check, &raw.compliance);
-    let cameras = camera::all(&mut check, raw, statistics);
+    let (cameras, included) = camera::all(&mut check, raw, included, statistics);
     let events = events::plan(&mut check, &raw.events);
-    Plan { http, rtsp, state_dir, inference, compliance, cameras, events, version: String::new() }
+    Plan { http, rtsp, state_dir, inference, compliance, cameras, events, version: String::new(), included }
 }
 
 /// Longest name: a label of DNS.
@@ -39,6 +45,10 @@ const LONGEST_NAME: usize = 63;
 /// Where problems go, and what places in the file are called.
 struct Check<'a> {
     tree: &'a Node,
+    /// The included file that the tree is of.
+    file: Option<&'a Path>,
+    /// Relative paths in the file start from here.
+    folder: &'a Path,
     surroundings: &'a Surroundings<'a>,
     problems: &'a mut Vec<Problem>,
 }
@@ -57,7 +67,11 @@ impl Check<'_> {
 
     fn problem(&mut self, at: &[Step], what: impl Into<String>, hint: impl Into<String>) {
         let place = self.place(at);
-        self.problems.push(Problem::new(place.line, place.path, what).hint(hint));
+        let problem = Problem::new(place.line, place.path, what).hint(hint);
+        self.problems.push(match self.file {
+            Some(file) => problem.within(file),
+            None => problem,
+        });
     }
 
     /// `value` where it is inside, else a problem and the value nevertheless.
@@ -82,7 +96,7 @@ impl Check<'_> {
 
     /// A path of the file: relative ones start at the file's folder.
     fn path(&self, path: &std::path::Path) -> PathBuf {
-        self.surroundings.folder.join(path)
+        self.folder.join(path)
     }
 
     /// A path as messages name it: what a variable gives stays hidden.
@@ -128,7 +142,9 @@ impl Check<'_> {
 
     fn secret_of(&mut self, at: &[Step], file: &std::path::Path) -> Option<Secret> {
         let said = self.said_path(at, file);
-        let what = match Secret::from_file(&self.path(file)) {
+        let path = self.path(file);
+        self.surroundings.note(&path);
+        let what = match Secret::from_file(&path) {
             Ok(secret) => return Some(secret),
             Err(problem @ SecretProblem::Unreadable(_)) => format!("{said} {problem}"),
             Err(problem) => format!("{said} holds {problem}"),

@@ -114,16 +114,16 @@ fn a_picture_under_way_is_none_of_the_next_connection() {
     let rig = Rig::new(Privacy::Blur);
     let late = || (Raw::new(1, striped(0)), Cover::Whole(Unknown::Late));
     let (raw, cover) = late();
-    rig.hub.show(raw, cover);
+    rig.hub.show(&rig.hub.mode(), raw, cover);
     assert!(rig.hub.latest().is_some());
     rig.hub.clear();
     let (raw, cover) = late();
-    rig.hub.show(raw, cover);
+    rig.hub.show(&rig.hub.mode(), raw, cover);
     assert!(rig.hub.latest().is_none(), "nobody would take it away again");
     let (_subscription, count) = subscribe(&rig.hub, |_| false);
     let (raw, cover) = late();
-    rig.hub.show(raw, cover);
-    rig.hub.hand_out(1, Shown::plain(striped(0)));
+    rig.hub.show(&rig.hub.mode(), raw, cover);
+    rig.hub.hand_out(1, &rig.hub.mode(), Shown::plain(striped(0)));
     assert_eq!((rig.hub.latest().is_some(), count.load(Ordering::Relaxed)), (false, 0));
 }
 

@@ -58,9 +58,24 @@ enum Latest {
     Hideable(Raw, Cover),
 }
 
+/// What may leave. Each change makes a new one: a picture that came under another is not shown under this.
+struct Mode {
+    privacy: Privacy,
+    since: SystemTime,
+    /// With [`Privacy::Blur`].
+    veil: Option<Veil>,
+}
+
+impl Mode {
+    fn of(plan: &CameraPlan) -> Arc<Self> {
+        let veil = (plan.privacy == Privacy::Blur).then(|| Veil::new(plan.analyze_fps));
+        Arc::new(Self { privacy: plan.privacy, since: SystemTime::now(), veil })
+    }
+}
+
 /// What is known of the pictures, under one lock: who sees a part of it sees what belongs to it.
-#[derive(Default)]
 struct Present {
+    mode: Arc<Mode>,
     /// Number of the connection whose pictures are wanted.
     connection: u64,
     /// This connection has given the shape,
@@ -75,10 +90,6 @@ struct Present {
 /// The meeting point of one camera's pictures and those who want them.
 pub struct Hub {
     camera: String,
-    privacy: Privacy,
-    since: SystemTime,
-    /// With [`Privacy::Blur`].
-    veil: Option<Veil>,
     metrics: Arc<CameraMetrics>,
     present: Mutex<Present>,
     caption: Mutex<Arc<str>>,
@@ -106,11 +117,16 @@ impl Hub {
     pub fn new(plan: &CameraPlan, metrics: &Arc<CameraMetrics>) -> Arc<Self> {
         Arc::new(Self {
             camera: plan.name.clone(),
-            privacy: plan.privacy,
-            since: SystemTime::now(),
-            veil: (plan.privacy == Privacy::Blur).then(|| Veil::new(plan.analyze_fps)),
             metrics: Arc::clone(metrics),
-            present: Mutex::default(),
+            present: Mutex::new(Present {
+                mode: Mode::of(plan),
+                connection: 0,
+                shaped: false,
+                came_out: false,
+                latest: None,
+                caps: None,
+                shape: None,
+            }),
             caption: Mutex::new(Arc::from("")),
             audience: Audience::default(),
             published: AtomicU64::new(0),
@@ -124,12 +140,38 @@ impl Hub {
 
     /// What may leave of the camera's pictures.
     pub fn privacy(&self) -> Privacy {
-        self.privacy
+        self.mode().privacy
     }
 
     /// Since when that is so.
     pub fn since(&self) -> SystemTime {
-        self.since
+        self.mode().since
+    }
+
+    fn mode(&self) -> Arc<Mode> {
+        Arc::clone(&lock(&self.present).mode)
+    }
+
+    /// The plan's privacy mode is in force from now on: no picture that came before is handed out or kept. Returns whether
+    /// the mode is another than before.
+    pub fn change(&self, plan: &CameraPlan) -> bool {
+        let mut present = lock(&self.present);
+        if present.mode.privacy == plan.privacy {
+            let mode = Arc::clone(&present.mode);
+            drop(present);
+            if let Some(veil) = &mode.veil {
+                veil.set_rate(plan.analyze_fps);
+            }
+            return false;
+        }
+        let mode = Mode::of(plan);
+        if let Some(veil) = &mode.veil {
+            veil.restart(present.connection);
+        }
+        let before = (std::mem::replace(&mut present.mode, mode), present.latest.take());
+        drop(present);
+        drop(before);
+        true
     }
 
     /// A new connection begins; inlets of earlier ones are dead.
@@ -138,15 +180,13 @@ impl Hub {
     }
 
     fn publish(&self, connection: u64, sample: gst::Sample) {
-        if !self.note_shape(connection, &sample) {
-            return;
-        }
+        let Some(mode) = self.note_shape(connection, &sample) else { return };
         self.published.fetch_add(1, Ordering::Relaxed);
-        match (self.privacy, &self.veil) {
-            (Privacy::Off, _) => self.hand_out(connection, Shown::plain(sample)),
+        match (mode.privacy, &mode.veil) {
+            (Privacy::Off, _) => self.hand_out(connection, &mode, Shown::plain(sample)),
             (Privacy::Blur, Some(veil)) => {
                 veil.push(Raw::new(connection, sample));
-                self.let_out();
+                self.let_out(&mode);
             }
             (Privacy::Blur, None) | (Privacy::Statistics, _) => {}
         }
@@ -154,34 +194,34 @@ impl Hub {
 
     /// The picture at running time `time` has been analysed: there may be faces.
     pub fn analyzed(&self, time: Duration, suspects: &Suspects) {
-        if let Some(veil) = &self.veil {
+        if let Some(veil) = &self.mode().veil {
             veil.look(time, suspects);
         }
     }
 
     /// Lets out what has waited long enough; for cameras whose next picture is far.
     pub fn tick(&self) {
-        self.let_out();
+        self.let_out(&self.mode());
     }
 
-    fn let_out(&self) {
-        if let Some(veil) = &self.veil {
-            veil.let_out(|raw, cover| self.show(raw, cover));
+    fn let_out(&self, mode: &Arc<Mode>) {
+        if let Some(veil) = &mode.veil {
+            veil.let_out(|raw, cover| self.show(mode, raw, cover));
         }
     }
 
     /// A picture of a camera with hidden faces is due. While nobody watches, no pixel is touched.
-    fn show(&self, raw: Raw, cover: Cover) {
+    fn show(&self, mode: &Arc<Mode>, raw: Raw, cover: Cover) {
         if let Cover::Whole(reason) = cover {
             self.metrics.frame_hidden(reason);
         }
         if self.subscribers() == 0 {
-            self.keep(raw.connection, Some(Latest::Hideable(raw, cover)));
+            self.keep(raw.connection, mode, Some(Latest::Hideable(raw, cover)));
             return;
         }
         match self.hide(&raw, &cover) {
-            Some(shown) => self.hand_out(raw.connection, shown),
-            None => _ = self.keep(raw.connection, None),
+            Some(shown) => self.hand_out(raw.connection, mode, shown),
+            None => _ = self.keep(raw.connection, mode, None),
         }
     }
 
@@ -197,17 +237,17 @@ impl Hub {
         None
     }
 
-    fn hand_out(&self, connection: u64, shown: Shown) {
-        if self.keep(connection, Some(Latest::Shown(shown.clone()))) {
+    fn hand_out(&self, connection: u64, mode: &Arc<Mode>, shown: Shown) {
+        if self.keep(connection, mode, Some(Latest::Shown(shown.clone()))) {
             self.audience.show(&self.camera, &shown, || self.metrics.frame_dropped(FrameDrop::Failed));
         }
     }
 
-    /// A picture has come out, or none could be made of it. False where its connection has ended meanwhile: then it is
-    /// no picture of now.
-    fn keep(&self, connection: u64, latest: Option<Latest>) -> bool {
+    /// A picture has come out, or none could be made of it. False where its connection has ended meanwhile, or another
+    /// mode is in force: then it is no picture of now.
+    fn keep(&self, connection: u64, mode: &Arc<Mode>, latest: Option<Latest>) -> bool {
         let mut present = lock(&self.present);
-        if present.connection != connection {
+        if present.connection != connection || !Arc::ptr_eq(&present.mode, mode) {
             return false;
         }
         present.came_out = true;
@@ -220,12 +260,12 @@ impl Hub {
         true
     }
 
-    /// The caps object is the same from frame to frame: the comparison is one of pointers, nearly always. False where the
-    /// connection has ended.
-    fn note_shape(&self, connection: u64, sample: &gst::Sample) -> bool {
+    /// The caps object is the same from frame to frame: the comparison is one of pointers, nearly always. Gives the
+    /// mode in force; `None` where the connection has ended.
+    fn note_shape(&self, connection: u64, sample: &gst::Sample) -> Option<Arc<Mode>> {
         let mut present = lock(&self.present);
         if present.connection != connection {
-            return false;
+            return None;
         }
         let caps = sample.caps_owned();
         if caps.is_some() && (!present.shaped || present.caps != caps) {
@@ -235,14 +275,14 @@ impl Hub {
                 present.shaped = true;
             }
         }
-        true
+        Some(Arc::clone(&present.mode))
     }
 
     /// Whether the running connection has given what can be had of this camera: the shape of its pictures, and as far as
     /// its privacy mode lets any out, a picture.
     pub fn is_ready(&self) -> bool {
         let present = lock(&self.present);
-        present.shaped && (present.came_out || self.privacy == Privacy::Statistics)
+        present.shaped && (present.came_out || present.mode.privacy == Privacy::Statistics)
     }
 
     /// The latest picture of the running connection. With [`Privacy::Blur`] that may be the moment in which faces are
@@ -267,14 +307,14 @@ impl Hub {
     }
 
     fn next_connection(&self) -> u64 {
-        let (connection, latest) = {
+        let (connection, mode, latest) = {
             let mut present = lock(&self.present);
             present.connection += 1;
             (present.shaped, present.came_out) = (false, false);
-            (present.connection, present.latest.take())
+            (present.connection, Arc::clone(&present.mode), present.latest.take())
         };
         drop(latest);
-        if let Some(veil) = &self.veil {
+        if let Some(veil) = &mode.veil {
             veil.restart(connection);
         }
         connection

@@ -36,6 +36,11 @@ impl Veil {
         }
     }
 
+    /// Analyses come at another rate from now on.
+    pub(super) fn set_rate(&self, analyze_fps: f64) {
+        self.lock().gate.set_config(PrivacyConfig::for_rate(analyze_fps));
+    }
+
     /// A picture of the present connection, or it is dropped. One without a time hides all that waits, and itself.
     pub(super) fn push(&self, raw: Raw) {
         let time = raw.time().unwrap_or_default();

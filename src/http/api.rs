@@ -113,7 +113,7 @@ fn privacy(entry: &Entry) -> Value {
 }
 
 /// RFC 3339, UTC, milliseconds.
-fn timestamp(time: SystemTime) -> String {
+pub(super) fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod auth;
+mod config;
 mod events;
 mod people;
 mod routes;
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::plan::Credentials;
 use crate::events::{Events, Feed};
+use crate::fleet::{Standing, Wishes};
 use crate::metrics::Metrics;
 use crate::people::People;
 use crate::roster::Roster;
@@ -41,15 +43,16 @@ pub struct State {
     feed: Arc<Feed>,
     listeners: Arc<Semaphore>,
     stores: Vec<Arc<StoreHealth>>,
+    standing: Arc<Standing>,
+    wishes: Wishes,
 }
 
 impl State {
     /// `events`: gives the latest events. `auth`: who may come in; `None`: everybody.
     pub fn new(
-        metrics: Arc<Metrics>,
-        roster: Arc<Roster>,
-        people: Arc<People>,
+        (metrics, roster, people): (Arc<Metrics>, Arc<Roster>, Arc<People>),
         events: &Events,
+        (standing, wishes): (Arc<Standing>, Wishes),
         rtsp_port: u16,
         auth: Option<&Credentials>,
     ) -> Arc<Self> {
@@ -57,7 +60,19 @@ impl State {
         let feed = Arc::clone(events.feed());
         let auth = auth.map(auth::Guard::new);
         let (snapshots, listeners) = (Arc::new(Semaphore::new(SNAPSHOTS)), Arc::new(Semaphore::new(LISTENERS)));
-        Arc::new(Self { metrics, roster, people, rtsp_port, auth, snapshots, feed, listeners, stores })
+        Arc::new(Self {
+            metrics,
+            roster,
+            people,
+            rtsp_port,
+            auth,
+            snapshots,
+            feed,
+            listeners,
+            stores,
+            standing,
+            wishes,
+        })
     }
 }
 

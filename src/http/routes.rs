@@ -7,11 +7,11 @@ use axum::extract::{self, Path, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::{State, api, events, people, snapshot};
+use super::{State, api, config, events, people, snapshot};
 use crate::config::plan::Privacy;
 use crate::metrics;
 
@@ -46,9 +46,13 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/api/v1/cameras/{name}", get(camera))
         .route("/api/v1/cameras/{name}/people", get(people_of))
         .route("/api/v1/cameras/{name}/snapshot.jpg", get(picture))
+        .route("/api/v1/config", get(|state: Shared| async move { Json(config::view(&state)) }))
+        .route("/api/v1/config/reload", post(|state: Shared| async move { config::reload(&state).await }))
         .route("/api/v1/events", get(events::listen))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "there is nothing here") })
-        .method_not_allowed_fallback(|| async { refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here") })
+        .method_not_allowed_fallback(|| async {
+            refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not served here")
+        })
         .layer(middleware::from_fn_with_state(Arc::clone(&state), guard))
         .with_state(state)
 }
@@ -85,15 +89,24 @@ async fn render(state: Shared) -> Response {
     }
 }
 
-/// 200 once every configured camera has produced a frame or been given up on as down; else which are awaited.
+/// 200 once models run and every configured camera has produced a frame or been given up on as down; else what is awaited.
 async fn ready(state: Shared, headers: HeaderMap) -> Response {
     let awaited = state.roster.awaited();
-    let status = if awaited.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = if admits(&state, &headers) {
-        json!({ "ready": awaited.is_empty(), "awaited": awaited })
-    } else {
-        json!({ "ready": awaited.is_empty() })
+    let models = state.standing.view().models_ready;
+    let ready = models && awaited.is_empty();
+    let reason = match (models, ready) {
+        (false, _) => Some("models load"),
+        (true, false) => Some("cameras are connected to"),
+        (true, true) => None,
     };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = json!({ "ready": ready });
+    if let Some(reason) = reason {
+        body["reason"] = reason.into();
+    }
+    if admits(&state, &headers) {
+        body["awaited"] = awaited.into();
+    }
     (status, Json(body)).into_response()
 }
 

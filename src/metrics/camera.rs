@@ -5,20 +5,13 @@ use std::time::Duration;
 
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::privacy::Unknown;
-use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::degraded::{Degraded, DegradedFamily};
-use super::{
-    DegradedReason, DisconnectReason, FrameDrop, PictureLoss, counters, float_gauges, gauges, histograms, unix_seconds,
-};
+use super::single::{Single, SingleFamilies};
+use super::{DegradedReason, DisconnectReason, FrameDrop, PictureLoss, counters, float_gauges, gauges, unix_seconds};
 use crate::config::plan::Privacy;
 
-/// Seconds from a decoded frame to its result.
-const LATENCY: [f64; 10] = [0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5];
-/// Heights of faces in pixels of the camera's picture.
-const FACE_HEIGHT: [f64; 9] = [8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 128.0, 256.0];
 /// Stages of `frames_total`.
 const STAGES: [&str; 4] = ["decoded", "analyzed", "encoded", "received"];
 /// The zone of people that are counted on the camera as a whole.
@@ -37,11 +30,9 @@ pub(super) struct CameraFamilies {
     degraded: DegradedFamily,
     hidden: IntCounterVec,
     privacy: IntGaugeVec,
-    latency: HistogramVec,
+    single: SingleFamilies,
     people: IntCounterVec,
-    visible: IntGaugeVec,
     compliance: GaugeVec,
-    face_height: HistogramVec,
     rtsp_clients: IntGaugeVec,
     /// Held by a scrape alone, and by changes that touch several families: no scrape sees half of one.
     pub(super) changing: Arc<RwLock<()>>,
@@ -93,27 +84,13 @@ impl CameraFamilies {
                 "Always 1; the label says what may leave of what the camera sees.",
                 &["camera", "mode"],
             )?,
-            latency: histograms(
-                r,
-                "frame_latency_seconds",
-                "From a decoded frame to the result of its analysis.",
-                &["camera"],
-                &LATENCY,
-            )?,
+            single: SingleFamilies::new(r)?,
             people: counters(r, "people_total", "People counted, each once.", &["camera", "zone", "state"])?,
-            visible: gauges(r, "people_visible", "People in the picture now.", &["camera", "state"])?,
             compliance: float_gauges(
                 r,
                 "compliance_ratio",
                 "Share of people with a mask among those with a known state, in the sliding window; absent while too few.",
                 &["camera"],
-            )?,
-            face_height: histograms(
-                r,
-                "face_height_pixels",
-                "Heights of analysed faces in the camera's picture.",
-                &["camera"],
-                &FACE_HEIGHT,
             )?,
             rtsp_clients: gauges(r, "rtsp_clients", "Viewers of the annotated stream.", &["camera"])?,
             changing: Arc::default(),
@@ -138,32 +115,21 @@ impl CameraFamilies {
             degraded: self.degraded.camera(name),
             hidden: Unknown::ALL.map(|reason| self.hidden.with_label_values(&[name, reason.as_str()])),
             privacy: self.privacy.clone(),
-            latency: self.latency.with_label_values(&[name]),
-            people: self.people_of(name, WHOLE_PICTURE),
-            people_at: zones.iter().map(|zone| (zone.clone(), self.people_of(name, zone))).collect(),
-            visible: MaskState::ALL.map(|state| self.visible.with_label_values(&[name, state.as_str()])),
+            single: RwLock::new(Some(self.single.of(name))),
+            single_families: self.single.clone(),
+            people: people_of(&self.people, name, WHOLE_PICTURE),
+            people_at: RwLock::new(
+                zones.iter().map(|zone| (zone.clone(), people_of(&self.people, name, zone))).collect(),
+            ),
+            people_family: self.people.clone(),
             compliance: self.compliance.clone(),
-            face_height: self.face_height.with_label_values(&[name]),
             rtsp_clients: self.rtsp_clients(name),
             changing: Arc::clone(&self.changing),
         }
     }
 
-    fn people_of(&self, camera: &str, zone: &str) -> [IntCounter; MaskState::ALL.len()] {
-        MaskState::ALL.map(|state| self.people.with_label_values(&[camera, zone, state.as_str()]))
-    }
-
     pub(super) fn rtsp_clients(&self, name: &str) -> IntGauge {
         self.rtsp_clients.with_label_values(&[name])
-    }
-
-    /// Takes out the series that tell of single people by moving with them: who looks often enough sees each one pass.
-    pub(super) fn withhold(&self, name: &str) {
-        drop(self.latency.remove_label_values(&[name]));
-        for state in MaskState::ALL {
-            drop(self.visible.remove_label_values(&[name, state.as_str()]));
-        }
-        drop(self.face_height.remove_label_values(&[name]));
     }
 
     /// Takes all series of a camera out. Series that are not there are no fault.
@@ -191,7 +157,7 @@ impl CameraFamilies {
         for mode in Privacy::ALL {
             drop(self.privacy.remove_label_values(&[name, mode.as_str()]));
         }
-        self.withhold(name);
+        self.single.remove(name);
         for state in MaskState::ALL {
             for zone in zones.iter().map(String::as_str).chain([WHOLE_PICTURE]) {
                 drop(self.people.remove_label_values(&[name, zone, state.as_str()]));
@@ -200,6 +166,14 @@ impl CameraFamilies {
         drop(self.compliance.remove_label_values(one));
         drop(self.rtsp_clients.remove_label_values(one));
     }
+}
+
+fn people_of(family: &IntCounterVec, camera: &str, zone: &str) -> [IntCounter; MaskState::ALL.len()] {
+    MaskState::ALL.map(|state| family.with_label_values(&[camera, zone, state.as_str()]))
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The happenings of one camera. Cheap enough for every frame.
@@ -217,13 +191,14 @@ pub struct CameraMetrics {
     degraded: Degraded,
     hidden: [IntCounter; Unknown::ALL.len()],
     privacy: IntGaugeVec,
-    latency: Histogram,
+    /// `None`: nothing that tells of single people is told.
+    single: RwLock<Option<Single>>,
+    single_families: SingleFamilies,
     people: [IntCounter; MaskState::ALL.len()],
     /// By zone, and by line and direction.
-    people_at: Vec<(String, [IntCounter; MaskState::ALL.len()])>,
-    visible: [IntGauge; MaskState::ALL.len()],
+    people_at: RwLock<Vec<(String, [IntCounter; MaskState::ALL.len()])>>,
+    people_family: IntCounterVec,
     compliance: GaugeVec,
-    face_height: Histogram,
     rtsp_clients: IntGauge,
     changing: Arc<RwLock<()>>,
 }
@@ -248,6 +223,13 @@ impl CameraMetrics {
         self.people_visible([0; MaskState::ALL.len()]);
     }
 
+    /// The connection was ended because another is wanted. Nobody is visible any more.
+    pub fn renewed(&self) {
+        let _whole = self.change();
+        self.up.set(0);
+        self.people_visible([0; MaskState::ALL.len()]);
+    }
+
     /// Whether frames come; for a camera that is frozen but not yet given up.
     pub fn set_up(&self, up: bool) {
         self.up.set(i64::from(up));
@@ -262,7 +244,7 @@ impl CameraMetrics {
     /// A frame was analysed, `latency` after it was decoded.
     pub fn frame_analyzed(&self, latency: Duration) {
         self.frames[1].inc();
-        self.latency.observe(latency.as_secs_f64());
+        self.single(|single| single.latency.observe(latency.as_secs_f64()));
     }
 
     /// A frame was analysed; how long that took would tell whether somebody was there.
@@ -327,7 +309,7 @@ impl CameraMetrics {
 
     /// A face of this height, in pixels of the camera's picture, was analysed.
     pub fn face_seen(&self, height: f32) {
-        self.face_height.observe(f64::from(height));
+        self.single(|single| single.face_height.observe(f64::from(height)));
     }
 
     /// A person was counted.
@@ -343,26 +325,66 @@ impl CameraMetrics {
     /// A person was counted in a zone, or over a line (`door:forward`). A place that is not configured is left out: the
     /// labels are bounded.
     pub fn person_at(&self, zone: &str, state: MaskState) {
-        if let Some((_, counters)) = self.people_at.iter().find(|(name, _)| name == zone) {
+        if let Some((_, counters)) = read(&self.people_at).iter().find(|(name, _)| name == zone) {
             counters[state as usize].inc();
+        }
+    }
+
+    /// People are counted at these places from now on. The series of others go; those of places that stay go on.
+    pub fn set_zones(&self, zones: &[String]) {
+        let _whole = self.change();
+        let mut people_at = self.people_at.write().unwrap_or_else(PoisonError::into_inner);
+        let (kept, gone) = std::mem::take(&mut *people_at).into_iter().partition(|(name, _)| zones.contains(name));
+        *people_at = kept;
+        for (zone, _) in gone {
+            for state in MaskState::ALL {
+                drop(self.people_family.remove_label_values(&[&self.name, &zone, state.as_str()]));
+            }
+        }
+        for zone in zones {
+            if !people_at.iter().any(|(name, _)| name == zone) {
+                people_at.push((zone.clone(), people_of(&self.people_family, &self.name, zone)));
+            }
+        }
+    }
+
+    /// Whether the series that tell of single people by moving with them are left out: who looks often enough sees each
+    /// one pass.
+    pub fn withhold(&self, withheld: bool) {
+        let _whole = self.change();
+        let mut single = self.single.write().unwrap_or_else(PoisonError::into_inner);
+        if withheld {
+            *single = None;
+            self.single_families.remove(&self.name);
+        } else if single.is_none() {
+            *single = Some(self.single_families.of(&self.name));
+        }
+    }
+
+    fn single(&self, tell: impl FnOnce(&Single)) {
+        if let Some(single) = &*read(&self.single) {
+            tell(single);
         }
     }
 
     /// The zones, and lines with their directions, that people are counted at.
     pub fn zones(&self) -> Vec<String> {
-        self.people_at.iter().map(|(name, _)| name.clone()).collect()
+        read(&self.people_at).iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// People counted so far at each of them, in the order of [`MaskState::ALL`].
     pub fn people_by_zone(&self) -> Vec<(String, [u64; MaskState::ALL.len()])> {
-        self.people_at.iter().map(|(name, counters)| (name.clone(), counters.each_ref().map(IntCounter::get))).collect()
+        let people_at = read(&self.people_at);
+        people_at.iter().map(|(name, counters)| (name.clone(), counters.each_ref().map(IntCounter::get))).collect()
     }
 
     /// People in the picture now, in the order of [`MaskState::ALL`].
     pub fn people_visible(&self, counts: [usize; MaskState::ALL.len()]) {
-        for (gauge, count) in self.visible.iter().zip(counts) {
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
+        self.single(|single| {
+            for (gauge, count) in single.visible.iter().zip(counts) {
+                gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        });
     }
 
     /// The compliance ratio of the sliding window; `None`: too few people, no figure is exported.

@@ -13,6 +13,7 @@ mod events;
 pub mod labels;
 mod log;
 mod process;
+mod single;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{collections::HashMap, time::SystemTime};
@@ -139,10 +140,15 @@ impl Metrics {
         self.state_store_ok.with_label_values(&[store])
     }
 
-    /// A camera gives statistics only: series that move with single people go, its own and those of the engine.
-    pub fn withhold(&self, name: &str) {
-        self.cameras.withhold(name);
-        self.engine.withhold_faces();
+    /// A camera gives statistics only, or no longer: series that move with single people go, its own and those of the
+    /// engine; the engine's stay away.
+    pub fn withhold(&self, name: &str, withheld: bool) {
+        if withheld {
+            self.engine.withhold_faces();
+        }
+        if let Some(camera) = self.known_camera(name) {
+            camera.withhold(withheld);
+        }
     }
 
     /// The engine runs these models.

@@ -76,6 +76,12 @@ impl People {
         self.renew_caption(hub);
     }
 
+    /// The camera is configured no longer. What was counted on it stays.
+    pub fn forget(&self, camera: &str) {
+        let forgotten = lock(&self.hubs).remove(camera);
+        drop(forgotten);
+    }
+
     /// Brings the gauges up to date: before each scrape.
     pub fn refresh(&self) {
         let now = now();

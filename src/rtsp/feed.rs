@@ -35,8 +35,12 @@ pub(super) struct Camera {
 impl Camera {
     /// The zones and lines in a picture of `size`, in which the camera's has bars where the shapes differ.
     pub(super) fn areas_within(&self, size: (u32, u32)) -> Areas {
+        self.within(&self.areas, size)
+    }
+
+    fn within(&self, areas: &Areas, size: (u32, u32)) -> Areas {
         let shape = self.hub.shape().unwrap_or(UNKNOWN);
-        self.areas.within(&letterbox((shape.width, shape.height), size))
+        areas.within(&letterbox((shape.width, shape.height), size))
     }
 
     /// Size (even, square pixels) and rate that a stream of this camera has.
@@ -71,6 +75,8 @@ pub(super) struct Feed {
     camera: Camera,
     source: gst_app::AppSrc,
     overlay: Option<gst::Element>,
+    /// Of the output's pictures of this camera.
+    size: (u32, u32),
     rate: gst::Fraction,
     state: Mutex<State>,
     /// Taken before `state` where both are.
@@ -97,7 +103,7 @@ impl Feed {
         let easel = Easel::new(size.0, size.1)?;
         let state = Mutex::new(State { begun: false, live: None, slating: false, caps: None, easel });
         let told = Mutex::new(Told { enabled: true, caption: None });
-        let feed = Arc::new(Self { camera: camera.clone(), source, overlay, rate, state, told });
+        let feed = Arc::new(Self { camera: camera.clone(), source, overlay, size, rate, state, told });
         let hungry = Arc::downgrade(&feed);
         let callbacks = gst_app::AppSrcCallbacks::builder().need_data(move |_, _| {
             if let Some(feed) = hungry.upgrade() {
@@ -142,6 +148,13 @@ impl Feed {
             self.camera.metrics.frame_dropped(FrameDrop::Output);
         }
         self.push(buffer, &caps);
+    }
+
+    /// Draws these zones and lines from now on, where it shows this camera.
+    pub(super) fn draw(&self, camera: &str, areas: &Areas) {
+        if let Some(overlay) = self.overlay.as_ref().filter(|_| self.camera.hub.camera() == camera) {
+            overlay.set_property("areas", gstmaskwatch::areas::text(&self.camera.within(areas, self.size)));
+        }
     }
 
     /// Looks whether the camera is silent, and stands in for it.
@@ -248,6 +261,7 @@ mod tests {
             camera: Camera { hub, status, metrics, areas: Arc::default() },
             source: gst_app::AppSrc::builder().build(),
             overlay: Some(overlay.clone()),
+            size: (64, 48),
             rate: gst::Fraction::new(25, 1),
             state: Mutex::new(State {
                 begun: true,

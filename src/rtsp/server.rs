@@ -119,6 +119,30 @@ impl RtspServer {
         self.renew_mosaic();
     }
 
+    /// A camera is offered another way from now on. Who watches stays, and sees other zones and lines at once; bit rate and
+    /// rate are those of before until the last of them has gone.
+    pub fn change(&self, stream: Stream) {
+        let name = stream.hub.camera().to_owned();
+        self.host.mount(&name, self.camera_factory(&stream));
+        self.shared.ticker.for_each(|feed| feed.draw(&name, &stream.areas));
+        let mut streams = lock(&self.shared.streams);
+        if let Some(known) = streams.iter_mut().find(|known| known.hub.camera() == name) {
+            *known = stream;
+        }
+        drop(streams);
+        self.renew_mosaic();
+    }
+
+    /// Closes the connections of all who watch a camera, alone or in the mosaic: what is on its way to them goes with them.
+    pub fn cut(&self, camera: &str) {
+        let stream = lock(&self.shared.streams).iter().find(|stream| stream.hub.camera() == camera).cloned();
+        let Some(stream) = stream else { return };
+        self.host.unmount(camera);
+        self.host.unmount(MOSAIC);
+        self.host.mount(camera, self.camera_factory(&stream));
+        self.renew_mosaic();
+    }
+
     /// Offers a camera no longer; its viewers are sent away.
     pub fn remove(&self, camera: &str) {
         self.host.unmount(camera);

@@ -37,6 +37,15 @@ impl Ticker {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(feed));
         self.wake.try_send(()).ok();
     }
+
+    /// Does something with each stream that is watched.
+    pub(super) fn for_each(&self, act: impl Fn(&Feed)) {
+        let feeds: Vec<_> = {
+            let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+            feeds.iter().filter_map(Weak::upgrade).collect()
+        };
+        feeds.iter().for_each(|feed| act(feed));
+    }
 }
 
 fn tick(list: &Mutex<Vec<Weak<Feed>>>, woken: &Receiver<()>) {

@@ -73,6 +73,19 @@ impl Census {
         &self.areas
     }
 
+    /// Other areas from now on. Tracks go on, and nobody is counted twice on the camera; visits to places of before are
+    /// forgotten where nobody was told of them yet, and places of now count from their next analysis on.
+    pub fn set_areas(&mut self, areas: Areas) {
+        self.areas = areas;
+        self.watch = Watch::default();
+        self.visits.clear();
+    }
+
+    /// See [`Tracker::set_interval`].
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.tracker.set_interval(interval);
+    }
+
     /// Matches the detections of the frame at `time` to the tracks, as [`Tracker::associate`]. Detections that the areas
     /// do not admit are linked to nothing. `picture_height` in pixels.
     pub fn associate(&mut self, time: Duration, found: &[Detection], picture_height: u32) -> Association {

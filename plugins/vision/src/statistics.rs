@@ -47,6 +47,11 @@ impl Tally {
         Self { config, began: now, counts: [0; MaskState::ALL.len()] }
     }
 
+    /// Other windows from now on: also the open one. Whoever was added stays.
+    pub fn set_config(&mut self, config: StatisticsConfig) {
+        self.config = config;
+    }
+
     /// A person is decided.
     pub fn add(&mut self, state: MaskState) {
         let count = &mut self.counts[state as usize];

@@ -1,12 +1,13 @@
 //! The cameras.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use maskwatch_vision::statistics::StatisticsConfig;
 use maskwatch_vision::zone::Areas;
 
-use super::{Check, Login, privacy, zones};
+use super::{Check, Included, Login, privacy, zones};
 use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Privacy, Transport};
 use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
 use crate::config::secret::CameraUrl;
@@ -17,10 +18,51 @@ const RESERVED: [&str; 1] = ["mosaic"];
 const MOST_LABELS: usize = 16;
 const LONGEST_LABEL: usize = 128;
 
-/// All cameras that have what a camera needs.
-pub(super) fn all(check: &mut Check, raw: &RawConfig, statistics: StatisticsConfig) -> Vec<CameraPlan> {
+/// All cameras that have what a camera needs, those of the file first; and the files of those that are included.
+pub(super) fn all(
+    check: &mut Check,
+    raw: &RawConfig,
+    included: &[Included],
+    statistics: StatisticsConfig,
+) -> (Vec<CameraPlan>, BTreeMap<String, PathBuf>) {
+    let shared = shared(check, raw, statistics);
+    let cameras_at = ["cameras".into()];
+    let empty = !check.place(&cameras_at).written || check.tree.is_empty_list(&cameras_at);
+    if empty && raw.include.is_none() {
+        let hint = "add for example:  cameras: [{ name: gate, url: rtsp://10.0.0.21:554/stream1 }]";
+        check.problem(&cameras_at, "no cameras", hint);
+    }
+    let mut first = HashMap::new();
+    let at = |index: usize| [Step::from("cameras"), Step::from(index)];
+    let own = raw.cameras.iter().enumerate();
+    let mut cameras: Vec<CameraPlan> =
+        own.filter_map(|(index, camera)| one(check, &at(index), camera, &shared, &mut first)).collect();
+    let mut files = BTreeMap::new();
+    for Included { file, tree, cameras: written, .. } in included {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let surroundings = check.surroundings;
+        let mut check = Check { tree, file: Some(file), folder, surroundings, problems: &mut *check.problems };
+        for (at, camera) in written {
+            if let Some(plan) = one(&mut check, at, camera, &shared, &mut first) {
+                files.insert(plan.name.clone(), file.clone());
+                cameras.push(plan);
+            }
+        }
+    }
+    (cameras, files)
+}
+
+/// What cameras have that do not say it themselves.
+struct Shared<'a> {
+    raw: &'a RawCamera,
+    login: Option<Credentials>,
+    areas: Areas,
+    statistics: StatisticsConfig,
+}
+
+fn shared<'a>(check: &mut Check, raw: &'a RawConfig, statistics: StatisticsConfig) -> Shared<'a> {
     let defaults = &raw.defaults;
-    let defaults_at = [Step::from("defaults")];
+    let at = [Step::from("defaults")];
     for (key, written) in [("name", defaults.name.is_some()), ("url", defaults.url.is_some())] {
         if written {
             check.problem(
@@ -30,34 +72,30 @@ pub(super) fn all(check: &mut Check, raw: &RawConfig, statistics: StatisticsConf
             );
         }
     }
-    let default_login = keys(check, &defaults_at, defaults);
-    let shared_areas =
-        zones::areas(check, &under(&defaults_at, "zones"), defaults.zones.as_deref().unwrap_or_default());
-    let cameras_at = ["cameras".into()];
-    if !check.place(&cameras_at).written || check.tree.is_empty_list(&cameras_at) {
-        let hint = "add for example:  cameras: [{ name: gate, url: rtsp://10.0.0.21:554/stream1 }]";
-        check.problem(&cameras_at, "no cameras", hint);
-    }
-    let mut first_lines = HashMap::new();
-    raw.cameras
-        .iter()
-        .enumerate()
-        .filter_map(|(index, camera)| {
-            let at = [Step::from("cameras"), Step::from(index)];
-            let login = keys(check, &at, camera).or_else(|| default_login.clone());
-            let name = name(check, &at, camera, &mut first_lines);
-            let url = url(check, &at, camera);
-            let own = camera.zones.as_ref().map(|zones| zones::areas(check, &under(&at, "zones"), zones));
-            let areas = own.unwrap_or_else(|| shared_areas.clone());
-            let plan = CameraPlan {
-                areas: with_height(areas, camera, defaults),
-                statistics,
-                ..merge(name?, url?, login, camera, defaults)
-            };
-            privacy::camera(check, &at, &plan);
-            Some(plan)
-        })
-        .collect()
+    let login = keys(check, &at, defaults);
+    let areas = zones::areas(check, &under(&at, "zones"), defaults.zones.as_deref().unwrap_or_default());
+    Shared { raw: defaults, login, areas, statistics }
+}
+
+fn one(
+    check: &mut Check,
+    at: &[Step],
+    camera: &RawCamera,
+    shared: &Shared,
+    first: &mut HashMap<String, String>,
+) -> Option<CameraPlan> {
+    let login = keys(check, at, camera).or_else(|| shared.login.clone());
+    let name = name(check, at, camera, first);
+    let url = url(check, at, camera);
+    let own = camera.zones.as_ref().map(|zones| zones::areas(check, &under(at, "zones"), zones));
+    let areas = own.unwrap_or_else(|| shared.areas.clone());
+    let plan = CameraPlan {
+        areas: with_height(areas, camera, shared.raw),
+        statistics: shared.statistics,
+        ..merge(name?, url?, login, camera, shared.raw)
+    };
+    privacy::camera(check, at, &plan);
+    Some(plan)
 }
 
 /// The areas with the least face height of the camera or of all.
@@ -70,12 +108,7 @@ fn under(at: &[Step], key: &str) -> Vec<Step> {
     at.iter().cloned().chain([Step::from(key)]).collect()
 }
 
-fn name(
-    check: &mut Check,
-    at: &[Step],
-    camera: &RawCamera,
-    first_lines: &mut HashMap<String, usize>,
-) -> Option<String> {
+fn name(check: &mut Check, at: &[Step], camera: &RawCamera, first: &mut HashMap<String, String>) -> Option<String> {
     let place = check.place(&under(at, "name"));
     let Some(name) = &camera.name else {
         if !place.written {
@@ -88,13 +121,15 @@ fn name(
     if RESERVED.contains(&name.as_str()) {
         check.problem(&at, format!("`{name}` is reserved"), format!("/{name} shows all cameras; choose another name"));
     }
-    match first_lines.get(name) {
-        Some(line) => {
+    match first.get(name) {
+        Some(seen) => {
             let what = format!("{} is the name of another camera", check.tree.said(&at));
-            check.problem(&at, what, format!("see line {line}"));
+            check.problem(&at, what, format!("see {seen}"));
         }
         None => {
-            first_lines.insert(name.clone(), place.line);
+            let line = format!("line {}", place.line);
+            let of = |file: &Path| format!("{}:{}", file.display(), place.line);
+            first.insert(name.clone(), check.file.map_or(line, of));
         }
     }
     Some(name.clone())

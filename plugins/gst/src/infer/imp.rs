@@ -68,17 +68,19 @@ impl ObjectImpl for MaskInfer {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
-        if !settings.set(pspec.name(), value) {
-            drop(settings);
-            return gst::error!(CAT, imp = self, "no property {}", pspec.name());
-        }
-        let (camera, fps) = (self.camera_name(&settings), settings.analyze_fps);
-        drop(settings);
-        if pspec.name() == "analyze-fps"
-            && let Some(running) = lock(&self.running).as_mut()
+        let settings = {
+            let mut settings = lock(&self.settings);
+            if !settings.set(pspec.name(), value) {
+                drop(settings);
+                return gst::error!(CAT, imp = self, "no property {}", pspec.name());
+            }
+            settings.clone()
+        };
+        if settings::LIVE.contains(&pspec.name())
+            && let Err(error) = self.change(pspec.name(), &settings)
         {
-            running.sampler = Sampler::new(fps, &camera);
+            gst::warning!(CAT, imp = self, "{} is not changed: {error}", pspec.name());
+            self.post_error_message(gst::error_msg!(gst::LibraryError::Settings, ("{error}")));
         }
     }
 
@@ -139,16 +141,13 @@ impl BaseTransformImpl for MaskInfer {
         let areas = settings.areas().map_err(failed)?;
         let engine = engines::obtain(&settings.engine, options).map_err(|error| failed(error.to_string()))?;
         let sampler = Sampler::new(settings.analyze_fps, &name);
-        let (camera, interval) = (name.clone(), sampler.interval());
-        let mode = Mode { camera, track: settings.track, sync: settings.sync, interval, areas };
+        let mode = Mode { camera: name.clone(), track: settings.track, sync: settings.sync };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
-        let face = settings.min_score().unwrap_or(engine.score_threshold());
-        let ask = scores::ask(face, settings.hide_score(engine.hide_score()));
         let running = Running {
-            session: Session::new(&self.obj(), mode),
+            session: Session::new(&self.obj(), mode, sampler.interval(), areas),
             camera: Arc::new(engine.attach(&name, settings.weight)),
+            ask: asked(&settings, &engine),
             engine,
-            ask,
             sampler,
             info: None,
             segment: None,
@@ -252,7 +251,51 @@ struct Turn {
     due: bool,
 }
 
+/// What is asked of an engine.
+fn asked(settings: &Settings, engine: &Engine) -> Ask {
+    let face = settings.min_score().unwrap_or(engine.score_threshold());
+    scores::ask(face, settings.hide_score(engine.hide_score()))
+}
+
 impl MaskInfer {
+    /// Takes a property over into an analysis that runs: no picture is lost, and tracks go on. Pictures that are with an
+    /// engine already are finished there.
+    fn change(&self, property: &str, settings: &Settings) -> Result<(), String> {
+        let Some(session) = self.session() else { return Ok(()) };
+        let name = self.camera_name(settings);
+        // What may take its time or fail comes first, without the lock.
+        let areas = settings.areas()?;
+        let engine = match property {
+            "engine" => {
+                Some(engines::obtain(&settings.engine, settings.options()?).map_err(|error| error.to_string())?)
+            }
+            _ => lock(&self.running).as_ref().map(|running| running.engine.clone()),
+        };
+        let Some(engine) = engine else { return Ok(()) };
+        let attached = matches!(property, "engine" | "weight").then(|| Arc::new(engine.attach(&name, settings.weight)));
+        let ask = asked(settings, &engine);
+        let sampler = Sampler::new(settings.analyze_fps, &name);
+        session.change(sampler.interval(), areas);
+        let moves = attached.is_some();
+        let replaced = lock(&self.running).as_mut().map(|running| {
+            running.ask = ask;
+            if property == "analyze-fps" {
+                running.sampler = sampler;
+            }
+            let camera = attached.map(|attached| std::mem::replace(&mut running.camera, attached));
+            (camera, std::mem::replace(&mut running.engine, engine))
+        });
+        if moves {
+            session.move_on();
+            if !session.left(DRAIN) {
+                gst::warning!(CAT, imp = self, "camera {name}: results of the engine before did not come in time");
+            }
+        }
+        // Dropped here, without the lock: the last user of an engine waits for its threads.
+        drop(replaced);
+        Ok(())
+    }
+
     fn camera_name(&self, settings: &Settings) -> String {
         if settings.camera.is_empty() { self.obj().name().into() } else { settings.camera.clone() }
     }

@@ -30,10 +30,6 @@ pub(super) struct Mode {
     pub(super) camera: String,
     pub(super) track: bool,
     pub(super) sync: bool,
-    /// Time between analyses.
-    pub(super) interval: Duration,
-    /// Where people are counted, and where nobody is looked at.
-    pub(super) areas: Areas,
 }
 
 /// The frame that a result is of.
@@ -70,7 +66,15 @@ struct State {
     /// Nobody may wait: flushing or stopping.
     interrupted: bool,
     in_flight: u32,
+    /// Counts changes of the place in the engine, or of the engine.
+    epoch: u64,
+    /// Of the pictures in flight those of earlier epochs.
+    leaving: u32,
     census: Census,
+    /// Where people are counted, and where nobody is looked at: those of the census, to be held without the lock.
+    areas: Arc<Areas>,
+    /// Time between analyses.
+    interval: Duration,
     /// Time and faces of the latest analysis.
     latest: Option<(Duration, Vec<FaceView>)>,
     /// The outcome of the frame that a sync streaming thread waits for.
@@ -86,27 +90,35 @@ pub(super) struct Session {
 }
 
 /// One place among the pictures in flight; given back on drop, whatever happens to the picture.
-pub(super) struct Ticket(Arc<Session>);
+pub(super) struct Ticket {
+    session: Arc<Session>,
+    epoch: u64,
+}
 
 impl Ticket {
     pub(super) fn session(&self) -> &Session {
-        &self.0
+        &self.session
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.lock().in_flight -= 1;
-        self.0.changed.notify_all();
+        let mut state = self.session.lock();
+        state.in_flight -= 1;
+        if self.epoch < state.epoch {
+            state.leaving -= 1;
+        }
+        drop(state);
+        self.session.changed.notify_all();
     }
 }
 
 impl Session {
-    pub(super) fn new(element: &MaskInfer, mode: Mode) -> Arc<Self> {
+    pub(super) fn new(element: &MaskInfer, mode: Mode, interval: Duration, areas: Areas) -> Arc<Self> {
         let element = element.downgrade();
-        let config = TrackerConfig { interval: mode.interval, ..TrackerConfig::default() };
-        let census = Census::new(config, mode.areas.clone());
-        let state = Mutex::new(State { census, ..State::default() });
+        let config = TrackerConfig { interval, ..TrackerConfig::default() };
+        let census = Census::new(config, areas.clone());
+        let state = Mutex::new(State { census, areas: Arc::new(areas), interval, ..State::default() });
         Arc::new(Self { element, mode, state, changed: Condvar::new() })
     }
 
@@ -119,6 +131,19 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Analyses come at another rate, or people are counted elsewhere, from now on. Tracks go on.
+    pub(super) fn change(&self, interval: Duration, areas: Areas) {
+        let mut state = self.lock();
+        if state.interval != interval {
+            state.interval = interval;
+            state.census.set_interval(interval);
+        }
+        if *state.areas != areas {
+            state.areas = Arc::new(areas.clone());
+            state.census.set_areas(areas);
+        }
+    }
+
     /// A place for one more picture and the current generation; `None` when too many are in the engine already.
     pub(super) fn ticket(self: &Arc<Self>) -> Option<(Ticket, u64)> {
         let mut state = self.lock();
@@ -127,16 +152,31 @@ impl Session {
         }
         state.in_flight += 1;
         state.verdict = None;
-        let generation = state.generation;
+        let (generation, epoch) = (state.generation, state.epoch);
         drop(state);
-        Some((Ticket(self.clone()), generation))
+        Some((Ticket { session: self.clone(), epoch }, generation))
+    }
+
+    /// Pictures go to another place from now on. Those under way are waited for with [`Self::left`].
+    pub(super) fn move_on(&self) {
+        let mut state = self.lock();
+        state.epoch += 1;
+        state.leaving = state.in_flight;
+    }
+
+    /// Waits until no picture is left at a place of before, `limit` at most; false when some still are.
+    pub(super) fn left(&self, limit: Duration) -> bool {
+        let waiting = |state: &mut State| state.leaving > 0 && !state.interrupted;
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, waiting);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.leaving == 0
     }
 
     /// The faces of the picture at `time`, and whether they are known.
     pub(super) fn faces_at(&self, time: Duration) -> (Vec<FaceView>, bool) {
         let state = self.lock();
         let Some((analyzed_at, faces)) = &state.latest else { return (Vec::new(), false) };
-        let known = time.abs_diff(*analyzed_at) <= FRESH.max(self.mode.interval * 3);
+        let known = time.abs_diff(*analyzed_at) <= FRESH.max(state.interval * 3);
         let faces = match (self.mode.track, known) {
             (true, _) => state.census.view(time),
             (false, true) => faces.clone(),
@@ -159,7 +199,7 @@ impl Session {
         if self.mode.track {
             return Some(state.census.associate(frame.time, found, frame.height).links);
         }
-        let admitted = |face: &Detection| self.mode.areas.admits(face, frame.height);
+        let admitted = |face: &Detection| state.areas.admits(face, frame.height);
         Some(found.iter().map(|face| Link { track: None, classify: admitted(face) }).collect())
     }
 
@@ -170,7 +210,8 @@ impl Session {
             drop(state);
             return self.dropped("flushed", None);
         }
-        let (links, raw) = self.admitted(frame, links, raw);
+        let areas = Arc::clone(&state.areas);
+        let (links, raw) = admitted(&areas, frame, links, raw);
         let faces = if self.mode.track { self.vote(&mut state.census, frame, &links, &raw) } else { plain(&raw) };
         let news = state.census.take_news();
         state.latest = Some((frame.time, faces.clone()));
@@ -191,18 +232,7 @@ impl Session {
             hide: looked.hide,
             quality: looked.quality,
         }));
-        self.post_news(news);
-    }
-
-    /// The faces that are looked at: a poster is neither shown nor reported.
-    fn admitted(
-        &self,
-        frame: &FrameFacts,
-        links: &[Link],
-        raw: Vec<ClassifiedFace>,
-    ) -> (Vec<Link>, Vec<ClassifiedFace>) {
-        let admitted = |face: &ClassifiedFace| self.mode.areas.admits(&face.detection, frame.height);
-        links.iter().copied().zip(raw).filter(|(_, face)| admitted(face)).unzip()
+        self.post_news(&areas, news);
     }
 
     /// Feeds the frame's evidence to the votes and gives the faces as they are shown.
@@ -281,12 +311,13 @@ impl Session {
         let mut state = self.lock();
         state.census.end_all();
         let news = state.census.take_news();
+        let areas = Arc::clone(&state.areas);
         drop(state);
-        self.post_news(news);
+        self.post_news(&areas, news);
     }
 
-    fn post_news(&self, News { people, visits, verdicts }: News) {
-        let areas = &self.mode.areas;
+    /// `areas`: those that the news speak of.
+    fn post_news(&self, areas: &Areas, News { people, visits, verdicts }: News) {
         let camera = || self.mode.camera.clone();
         for verdict in verdicts {
             let zones = verdict.zones.iter().filter_map(|&index| areas.zones.get(index)).map(|zone| zone.name.clone());
@@ -317,6 +348,17 @@ impl Session {
             let _ = element.post_message(message);
         }
     }
+}
+
+/// The faces that are looked at: a poster is neither shown nor reported.
+fn admitted(
+    areas: &Areas,
+    frame: &FrameFacts,
+    links: &[Link],
+    raw: Vec<ClassifiedFace>,
+) -> (Vec<Link>, Vec<ClassifiedFace>) {
+    let admits = |face: &ClassifiedFace| areas.admits(&face.detection, frame.height);
+    links.iter().copied().zip(raw).filter(|(_, face)| admits(face)).unzip()
 }
 
 /// One frame's faces without tracks.

@@ -6,6 +6,9 @@ use gst::{glib, prelude::*};
 use maskwatch_engine::{EngineOptions, Provider};
 use maskwatch_vision::zone::Areas;
 
+/// Properties that may be changed while the element runs.
+pub(super) const LIVE: [&str; 7] = ["engine", "analyze-fps", "weight", "min-score", "hide", "hide-score", "areas"];
+
 /// Values of the properties, by their names.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -142,12 +145,19 @@ impl Settings {
     }
 }
 
+/// When a property may be changed.
+fn mutable(name: &str) -> glib::ParamFlags {
+    if LIVE.contains(&name) { gst::PARAM_FLAG_MUTABLE_PLAYING } else { gst::PARAM_FLAG_MUTABLE_READY }
+}
+
 fn string(name: &str, nick: &str, blurb: &str, default: &str) -> glib::ParamSpec {
-    glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).default_value(Some(default)).mutable_ready().build()
+    let spec = glib::ParamSpecString::builder(name).nick(nick).blurb(blurb).default_value(Some(default));
+    spec.flags(glib::ParamFlags::READWRITE | mutable(name)).build()
 }
 
 fn boolean(name: &str, nick: &str, blurb: &str, default: bool) -> glib::ParamSpec {
-    glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).default_value(default).mutable_ready().build()
+    let spec = glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb).default_value(default);
+    spec.flags(glib::ParamFlags::READWRITE | mutable(name)).build()
 }
 
 fn score(name: &str, nick: &str, blurb: &str, default: f32) -> glib::ParamSpec {
@@ -157,7 +167,7 @@ fn score(name: &str, nick: &str, blurb: &str, default: f32) -> glib::ParamSpec {
         .minimum(-1.0)
         .maximum(1.0)
         .default_value(default)
-        .mutable_ready()
+        .flags(glib::ParamFlags::READWRITE | mutable(name))
         .build()
 }
 
@@ -168,7 +178,7 @@ fn number(name: &str, nick: &str, blurb: &str, (least, most): (u32, u32), defaul
         .minimum(least)
         .maximum(most)
         .default_value(default)
-        .mutable_ready()
+        .flags(glib::ParamFlags::READWRITE | mutable(name))
         .build()
 }
 

@@ -49,6 +49,12 @@ impl<T> Gate<T> {
         }
     }
 
+    /// Hides and waits by other values from now on. What waits and what is known stays.
+    pub fn set_config(&mut self, config: PrivacyConfig) {
+        self.config = config;
+        self.looks.set_config(config);
+    }
+
     /// A picture. A step back in time begins a new stream: analyses so far say nothing about it.
     pub fn push(&mut self, now: Duration, time: Duration, picture: T) {
         if self.last.is_some_and(|last| time < last) {

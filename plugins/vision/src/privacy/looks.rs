@@ -79,6 +79,11 @@ impl Looks {
         Self { config, looks: VecDeque::new() }
     }
 
+    /// Hides by other values from now on.
+    pub fn set_config(&mut self, config: PrivacyConfig) {
+        self.config = config;
+    }
+
     /// The analysis of the picture at `time` says where faces may be. Analyses may come out of order; of two of the same
     /// moment both count. Boxes that are not finite, and more than [`MOST_SUSPECTS`], hide everything.
     pub fn add(&mut self, time: Duration, suspects: &Suspects) {

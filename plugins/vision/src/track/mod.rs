@@ -77,6 +77,11 @@ impl Tracker {
         Self { config, tracks, next_id: 1, now: None, interval: None, pace: Pace::default(), finished }
     }
 
+    /// Analyses are asked for so far apart from now on; zero: not known. Tracks go on.
+    pub fn set_interval(&mut self, interval: Duration) {
+        self.config.interval = interval;
+    }
+
     /// Matches the detections of the frame at `time` to the tracks, begins new tracks, and ends old ones.
     ///
     /// A step back in time, or too long a gap ([`TrackerConfig::max_gap`]), ends all tracks first. Boxes that are not

@@ -1,0 +1,48 @@
+//! What others want of the owner of the fleet.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use maskwatch_engine::Engine;
+use tokio::sync::oneshot;
+
+use super::standing::{Cause, Outcome};
+use crate::config::plan::InferencePlan;
+
+/// Wishes that may wait.
+const WAITING: usize = 64;
+
+/// What became of a wish to reload; `None`: the service ends.
+pub type Answer = oneshot::Sender<Outcome>;
+
+/// One wish.
+pub enum Wish {
+    /// The service shall end.
+    End,
+    /// The configuration shall be read again.
+    Reload(Cause, Option<Answer>),
+    /// Models that were asked for have been loaded, or not.
+    Models(Box<InferencePlan>, anyhow::Result<Arc<Engine>>),
+}
+
+/// Where wishes are put. Clones lead to the same owner.
+#[derive(Clone)]
+pub struct Wishes(Sender<Wish>);
+
+impl Wishes {
+    /// A way to an owner, who has the other end.
+    pub fn new() -> (Self, Receiver<Wish>) {
+        let (sender, receiver) = bounded(WAITING);
+        (Self(sender), receiver)
+    }
+
+    /// Waits while too many wait already. An owner that is gone grants no wishes.
+    pub fn put(&self, wish: Wish) {
+        self.0.send(wish).ok();
+    }
+
+    /// The same without waiting; false where too many wait, or the owner is gone.
+    pub fn try_put(&self, wish: Wish) -> bool {
+        self.0.try_send(wish).is_ok()
+    }
+}

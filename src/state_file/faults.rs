@@ -1,9 +1,9 @@
-//! A disk that fills up at the n-th write, and has room again later.
+//! A disk that fills up at the n-th write, or gives nothing, and is well again later.
 
 use std::io::{Error, ErrorKind};
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
@@ -12,28 +12,37 @@ const NEVER: u64 = u64::MAX;
 
 /// When the disk fails; shared by its files.
 #[derive(Clone, Debug)]
-pub(crate) struct Faults(Arc<AtomicU64>);
+pub(crate) struct Faults {
+    steps: Arc<AtomicU64>,
+    unreadable: Arc<AtomicBool>,
+}
 
 impl Default for Faults {
     fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(NEVER)))
+        Self { steps: Arc::new(AtomicU64::new(NEVER)), unreadable: Arc::default() }
     }
 }
 
 impl Faults {
     /// So many more writes, changes of length and syncs succeed, and then none.
     pub(crate) fn after(&self, steps: u64) {
-        self.0.store(steps, Ordering::SeqCst);
+        self.steps.store(steps, Ordering::SeqCst);
     }
 
-    /// There is room again.
+    /// Nothing can be read any more.
+    pub(crate) fn give_nothing(&self) {
+        self.unreadable.store(true, Ordering::SeqCst);
+    }
+
+    /// All is well again.
     pub(crate) fn heal(&self) {
-        self.0.store(NEVER, Ordering::SeqCst);
+        self.steps.store(NEVER, Ordering::SeqCst);
+        self.unreadable.store(false, Ordering::SeqCst);
     }
 
     fn step(&self) -> Result<(), Error> {
         let left = |left: u64| if left == NEVER { None } else { Some(left.saturating_sub(1)) };
-        match self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left) {
+        match self.steps.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left) {
             Ok(0) => Err(ErrorKind::StorageFull.into()),
             _ => Ok(()),
         }
@@ -59,6 +68,9 @@ impl StorageBackend for Faulty {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
+        if self.faults.unreadable.load(Ordering::SeqCst) {
+            return Err(Error::other("input/output error"));
+        }
         self.inner.read(offset, out)
     }
 

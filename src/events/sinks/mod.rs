@@ -180,7 +180,13 @@ async fn work(sink: &mut impl Sink, progress: &mut Progress, end: &mut watch::Re
             return;
         }
         let result = tokio::select! {
-            found = progress.lane.next(MOST) => sink.deliver(&found, progress).await,
+            portion = progress.lane.next(MOST) => {
+                progress.metrics.count(EventResult::Dropped, portion.lost);
+                if portion.records.is_empty() {
+                    continue;
+                }
+                sink.deliver(&portion.records, progress).await
+            }
             trouble = sink.idle() => Err(trouble),
             _ = end.changed(), if !ending => continue,
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use redb::{Database, ReadableTable, TableDefinition};
 
-use super::{OVERHEAD, Record};
+use super::OVERHEAD;
 use crate::state_file::{self, Folder, Kind, StateError, StateFile};
 
 /// Number to event.
@@ -33,10 +33,17 @@ pub(crate) const KIND: Kind = Kind {
 pub(super) struct Found {
     /// Number of the latest event there ever was.
     pub(super) head: u64,
-    /// Sizes of the events that wait, in rising order; the last of them is event `head`.
-    pub(super) sizes: VecDeque<u64>,
+    /// Numbers and sizes of the events that wait, in rising order. Where the file is damaged, numbers may be missing.
+    pub(super) waiting: VecDeque<(u64, u64)>,
     /// Places of all sinks.
     pub(super) places: BTreeMap<String, u64>,
+}
+
+impl Found {
+    /// Events up to this number are not on disk.
+    pub(super) fn floor(&self) -> u64 {
+        self.waiting.front().map_or(self.head, |(first, _)| first.saturating_sub(1))
+    }
 }
 
 /// What a step writes.
@@ -88,14 +95,7 @@ impl Disk {
         })
     }
 
-    /// Events above `after`, `most` of them, in rising order.
-    pub(super) fn read(&self, after: u64, most: usize) -> Result<Vec<Record>, StateError> {
-        let found = self.texts(after, most)?;
-        // A text that is no event is passed over: nobody could address it.
-        Ok(found.into_iter().filter_map(|(seq, json)| Record::read(seq, json).ok()).collect())
-    }
-
-    /// The same as they are stored.
+    /// Numbers and texts of events above `after` as they are stored, `most` of them, in rising order.
     pub(super) fn texts(&self, after: u64, most: usize) -> Result<Vec<(u64, Bytes)>, StateError> {
         self.0.with(|database| {
             let Some(table) = state_file::table(database, EVENTS)? else { return Ok(Vec::new()) };
@@ -109,20 +109,18 @@ impl Disk {
     }
 }
 
-/// The row and the places. The row has no holes: what lies before one would count wrongly, and is left out.
+/// The row and the places. Numbers that are missing in the row stay so: the readers count them as lost.
 fn find(database: &Database) -> Result<Found, redb::Error> {
     let head = state_file::table(database, HEAD)?.map(|head| head.get(())).transpose()?.flatten();
-    let mut waiting: Vec<(u64, u64)> = Vec::new();
+    let mut waiting = VecDeque::new();
     if let Some(events) = state_file::table(database, EVENTS)? {
         for entry in events.iter()? {
             let (seq, json) = entry?;
-            waiting.push((seq.value(), json.value().len() as u64 + OVERHEAD));
+            waiting.push_back((seq.value(), json.value().len() as u64 + OVERHEAD));
         }
     }
-    let last = waiting.last().map_or(0, |(seq, _)| *seq);
+    let last = waiting.back().map_or(0, |(seq, _)| *seq);
     let head = head.map_or(0, |head| head.value()).max(last);
-    let whole = waiting.iter().rev().zip(0..).take_while(|((seq, _), back)| *seq == head - back).count();
-    let sizes = waiting[waiting.len() - whole..].iter().map(|(_, size)| *size).collect();
     let mut places = BTreeMap::new();
     if let Some(table) = state_file::table(database, PLACES)? {
         for entry in table.iter()? {
@@ -130,5 +128,5 @@ fn find(database: &Database) -> Result<Found, redb::Error> {
             places.insert(sink.value().to_owned(), done.value());
         }
     }
-    Ok(Found { head, sizes, places })
+    Ok(Found { head, waiting, places })
 }

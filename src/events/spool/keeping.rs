@@ -152,10 +152,10 @@ impl Spool {
             let done = found.places.get(&place.sink).copied().unwrap_or(found.head).min(found.head);
             place.done.store(done, Ordering::Release);
         }
-        self.shared.floor.store(found.head - found.sizes.len() as u64, Ordering::Release);
+        self.shared.floor.store(found.floor(), Ordering::Release);
         self.shared.stored.store(found.head, Ordering::Release);
-        self.bytes = found.sizes.iter().sum();
-        self.sizes = found.sizes;
+        self.bytes = found.waiting.iter().map(|(_, size)| size).sum();
+        self.sizes = found.waiting;
         self.shared.head.send_replace(found.head);
     }
 
@@ -164,19 +164,20 @@ impl Spool {
         let shared = Arc::clone(&self.shared);
         let head = *shared.head.borrow();
         let known = shared.places.iter().filter_map(|place| found.places.get(&place.sink));
-        let had = known.min().copied().unwrap_or(found.head).max(found.head - found.sizes.len() as u64);
-        let old: Vec<(u64, Bytes)> = disk.texts(had, usize::MAX)?;
-        let sizes: Vec<u64> = old.iter().map(|(_, json)| json.len() as u64 + OVERHEAD).collect();
+        let had = known.min().copied().unwrap_or(found.head).max(found.floor());
+        let old: Vec<Bytes> = disk.texts(had, usize::MAX)?.into_iter().map(|(_, json)| json).collect();
+        let sizes: Vec<(u64, u64)> =
+            (head + 1..).zip(&old).map(|(seq, json)| (seq, json.len() as u64 + OVERHEAD)).collect();
         let tail: Vec<Record> = shared.tail().iter().cloned().collect();
         let last = head + old.len() as u64;
         let (floor, done) = (shared.floor.load(Ordering::Acquire), self.done());
         let events = tail.into_iter().map(|record| (record.seq, record.json));
-        let events = &mut events.chain((head + 1..).zip(old.into_iter().map(|(_, json)| json)));
+        let events = &mut events.chain((head + 1..).zip(old));
         disk.save(Step { events, floor, head: last, places: &self.places(&done), anew: true })?;
         if last > head {
             tracing::info!(events = last - head, "events that waited on the disk are sent after those that came since");
         }
-        self.bytes += sizes.iter().sum::<u64>();
+        self.bytes += sizes.iter().map(|(_, size)| size).sum::<u64>();
         self.sizes.extend(sizes);
         self.stored_up_to(last);
         self.shared.head.send_replace(last);
@@ -193,10 +194,9 @@ impl Spool {
     /// What was only on disk must still be there; else it is lost, which is said and counted.
     fn resume(&mut self, found: &Found) {
         let stored = self.shared.stored.load(Ordering::Acquire);
-        let first = found.head - found.sizes.len() as u64;
-        let gone = if found.head < stored { stored } else { stored.min(first) };
+        let gone = if found.head < stored { stored } else { stored.min(found.floor()) };
         let mut dropped = vec![0; self.shared.places.len()];
-        while self.shared.floor.load(Ordering::Acquire) < gone && !self.sizes.is_empty() {
+        while self.sizes.front().is_some_and(|(seq, _)| *seq <= gone) {
             self.drop_oldest(&mut dropped);
         }
         if gone == stored {

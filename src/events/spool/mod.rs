@@ -4,7 +4,8 @@
 //! at once, and then on disk: a slow disk delays no alert. What is on disk survives the end of the process in every form;
 //! a sink's place is written a little later than it moves, so after a crash some events come twice, and none is lost.
 //! Without a folder, or while the disk refuses, events wait in memory (`keeping`). In both cases the row is bounded: the
-//! oldest give way, and are counted for each sink that had not had them.
+//! oldest give way, and are counted for each sink that had not had them. What is damaged on the disk is passed over, and
+//! counted likewise; a disk that gives nothing now is waited for.
 
 mod disk;
 mod keeping;
@@ -80,8 +81,8 @@ impl Shared {
 /// The writer.
 pub(super) struct Spool {
     shared: Arc<Shared>,
-    /// Bytes of the events above the floor, in rising order.
-    sizes: VecDeque<u64>,
+    /// Numbers and bytes of the events above the floor, in rising order.
+    sizes: VecDeque<(u64, u64)>,
     bytes: u64,
     most_bytes: u64,
     /// Floor and places as they are on disk.
@@ -140,7 +141,7 @@ impl Spool {
                 head += 1;
                 record.seq = head;
                 let size = record.json.len() as u64 + OVERHEAD;
-                self.sizes.push_back(size);
+                self.sizes.push_back((head, size));
                 self.bytes += size;
                 tail.push_back(record);
             }
@@ -167,16 +168,17 @@ impl Spool {
     }
 
     fn drop_oldest(&mut self, dropped: &mut [u64]) {
-        let gone = self.raise_floor();
+        let Some(gone) = self.raise_floor() else { return };
         for (place, dropped) in self.shared.places.iter().zip(dropped) {
-            *dropped += u64::from(place.done.fetch_max(gone, Ordering::AcqRel) < gone);
+            // With it goes what is missing before it.
+            *dropped += gone.saturating_sub(place.done.fetch_max(gone, Ordering::AcqRel));
         }
     }
 
     /// Lets go of what every sink has had. `head`: number of the latest event.
     fn prune(&mut self, head: u64) {
         let had = self.shared.places.iter().map(|place| place.done.load(Ordering::Acquire)).min().unwrap_or(head);
-        while self.shared.floor.load(Ordering::Acquire) < had && !self.sizes.is_empty() {
+        while self.sizes.front().is_some_and(|(seq, _)| *seq <= had) {
             self.raise_floor();
         }
         let floor = self.shared.floor.load(Ordering::Acquire);
@@ -186,9 +188,12 @@ impl Spool {
         }
     }
 
-    fn raise_floor(&mut self) -> u64 {
-        self.bytes -= self.sizes.pop_front().unwrap_or_default();
-        self.shared.floor.fetch_add(1, Ordering::AcqRel) + 1
+    /// The oldest event goes; gives its number.
+    fn raise_floor(&mut self) -> Option<u64> {
+        let (gone, size) = self.sizes.pop_front()?;
+        self.bytes -= size;
+        self.shared.floor.fetch_max(gone, Ordering::AcqRel);
+        Some(gone)
     }
 
     /// For each sink, how many events wait for it.

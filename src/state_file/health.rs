@@ -1,7 +1,7 @@
 //! How a store stands: for the metrics, the API and the log.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use prometheus::IntGauge;
 
@@ -21,6 +21,8 @@ pub struct StoreHealth {
 pub(crate) struct Standing {
     /// Since when.
     pub(crate) since: SystemTime,
+    /// The same by a clock that nobody sets.
+    begin: Instant,
     /// What is wrong, for people; `None`: nothing.
     pub(crate) problem: Option<String>,
 }
@@ -29,7 +31,7 @@ impl StoreHealth {
     /// All is well until something is not. `gauge`: 1 while that is so.
     pub(crate) fn new(kind: &Kind, gauge: IntGauge) -> Self {
         gauge.set(1);
-        let now = Mutex::new(Standing { since: SystemTime::now(), problem: None });
+        let now = Mutex::new(Standing { since: SystemTime::now(), begin: Instant::now(), problem: None });
         Self { store: kind.store, meanwhile: kind.meanwhile, gauge, now }
     }
 
@@ -49,7 +51,7 @@ impl StoreHealth {
         let before = {
             let mut now = self.lock();
             if now.problem.is_none() {
-                now.since = SystemTime::now();
+                (now.since, now.begin) = (SystemTime::now(), Instant::now());
             }
             now.problem.replace(text.clone())
         };
@@ -64,9 +66,10 @@ impl StoreHealth {
         let since = {
             let mut now = self.lock();
             let Some(_over) = now.problem.take() else { return };
-            std::mem::replace(&mut now.since, SystemTime::now())
+            now.since = SystemTime::now();
+            std::mem::replace(&mut now.begin, Instant::now())
         };
-        let after_s = since.elapsed().unwrap_or_default().as_secs();
+        let after_s = since.elapsed().as_secs();
         tracing::info!(store = self.store, after_s, "what waited is on the disk now");
     }
 

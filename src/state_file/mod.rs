@@ -9,6 +9,7 @@
 //! redb does nothing more with a database whose file had an I/O error: who holds a `StateFile` drops it after any
 //! error, and opens it again in growing pauses (`Retry`). [`StoreHealth`] tells metrics, API and log how it stands.
 
+mod durable;
 mod error;
 mod folder;
 mod health;
@@ -24,6 +25,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use redb::{Builder, Database, ReadOnlyTable, ReadableDatabase, TableDefinition, TableError};
 
+#[cfg(test)]
+pub(crate) use durable::observed;
+pub(crate) use durable::{make_folder, sync_folder, sync_name};
 pub(crate) use error::StateError;
 pub(crate) use folder::Folder;
 #[cfg(test)]
@@ -86,14 +90,15 @@ impl StateFile {
         read: impl Fn(&Database) -> Result<T, redb::Error>,
     ) -> Result<(Self, T), StateError> {
         let path = folder.path().join(kind.file);
-        std::fs::create_dir_all(folder.path()).map_err(|error| StateError::disk(folder.path(), &error))?;
+        make_folder(folder.path()).map_err(|error| StateError::disk(folder.path(), &error))?;
         if !exists(&path).map_err(|error| StateError::disk(&path, &error))? {
             make(folder, kind, &path)?;
         }
         match Self::try_open(folder, kind, &path, &read) {
             Err(StateError::Broken { cause, .. }) => {
                 let aside = aside(&path);
-                std::fs::rename(&path, &aside).map_err(|error| StateError::disk(&path, &error))?;
+                let moved = std::fs::rename(&path, &aside).and_then(|()| sync_name(&path));
+                moved.map_err(|error| StateError::disk(&path, &error))?;
                 let (name, moved_to, loss) = (path.display(), aside.display(), kind.loss);
                 tracing::error!(%moved_to, "{name} is corrupt ({cause}) and was moved aside: {loss}");
                 make(folder, kind, &path)?;
@@ -175,7 +180,7 @@ fn exists(path: &Path) -> io::Result<bool> {
     let blank = |bytes: Option<&[u8]>| bytes.unwrap_or_default().iter().all(|byte| *byte == 0);
     let begun = blank(bytes.get(..MAGIC.min(bytes.len()))) && blank(bytes.get(HEADER..));
     if begun {
-        std::fs::remove_file(path)?;
+        std::fs::remove_file(path).and_then(|()| sync_name(path))?;
     }
     Ok(!begun)
 }
@@ -200,7 +205,7 @@ fn make(folder: &Folder, kind: &Kind, path: &Path) -> Result<(), StateError> {
     })?;
     let named = new.persist_noclobber(path).map_err(|error| error.error);
     // The name itself, too, is to outlive a crash of the machine.
-    named.and_then(|_| File::open(folder.path())?.sync_all()).map_err(|error| disk(&error))
+    named.and_then(|_| sync_folder(folder.path())).map_err(|error| disk(&error))
 }
 
 /// A name beside the file that is free: a second that sees two broken files does not lose the first.

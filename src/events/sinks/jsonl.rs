@@ -1,4 +1,5 @@
-//! A file with one event per line. It is renamed at a size, and opened anew where somebody else has moved it.
+//! A file with one event per line. It is renamed at a size, and opened anew where somebody else has moved it. An event is
+//! through when its line and the file's name are on the disk.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Progress, Sink, Trouble};
 use crate::config::plan::JsonlPlan;
 use crate::events::spool::Record;
+use crate::state_file::{make_folder, sync_name};
 
 /// Longest last line that is looked through for its begin.
 const LONGEST_LINE: u64 = 1 << 20;
@@ -85,9 +87,11 @@ fn is_at(file: &File, path: &Path) -> bool {
 /// Opens for appending. A last line that was cut short by a crash is taken out: its event comes again.
 fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    // Made now, or by a process that got no further; and what was renamed before.
+    sync_name(path)?;
     let size = file.metadata()?.len();
     let from = size.saturating_sub(LONGEST_LINE);
     file.seek(SeekFrom::Start(from))?;
@@ -126,6 +130,7 @@ fn rotate(path: &Path, keep: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state_file::observed;
 
     fn writer(path: &Path, rotate_bytes: u64, keep: u32) -> Writer {
         Writer { file: None, plan: JsonlPlan { path: path.to_path_buf(), rotate_bytes, keep } }
@@ -147,6 +152,25 @@ mod tests {
         assert_eq!(text(&path, ".1"), Some("{5}\n{6}\n".into()));
         assert_eq!(text(&path, ".2"), Some("{3}\n{4}\n".into()));
         assert_eq!(text(&path, ".3"), None);
+    }
+
+    #[test]
+    fn names_are_on_the_disk_before_anything_counts_as_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        let path = logs.join("events.jsonl");
+        let mut writer = writer(&path, 8, 2);
+        observed::take();
+        writer.line(b"{1}").unwrap();
+        assert_eq!(observed::take(), [folder.path().to_owned(), logs.clone()], "folder and file are new");
+        writer.line(b"{2}").unwrap();
+        assert!(observed::take().is_empty(), "nothing is made or renamed");
+        writer.line(b"{3}").unwrap();
+        assert_eq!((observed::take(), text(&path, ".1").is_some()), (vec![logs.clone()], true));
+        // Others move it.
+        std::fs::rename(&path, logs.join("a.old")).unwrap();
+        writer.line(b"{4}").unwrap();
+        assert_eq!(observed::take(), [logs]);
     }
 
     #[test]

@@ -119,6 +119,49 @@ fn a_webhook_is_signed_retried_and_asked_no_sooner_than_it_wants() {
     source.stop();
 }
 
+#[test]
+fn a_receiver_that_is_out_of_order_loses_nothing_and_one_that_is_gone_neither() {
+    let folder = temp_dir();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
+    // A login page, a password that was changed, a path that is not there yet, a proxy's word; and then an event that the
+    // receiver does not take.
+    let (port, received) = inbox::webhook(move |_, _| {
+        let said = match counter.fetch_add(1, Ordering::SeqCst) {
+            0 => StatusCode::FOUND,
+            1 => StatusCode::UNAUTHORIZED,
+            2 => StatusCode::NOT_FOUND,
+            3 => StatusCode::METHOD_NOT_ALLOWED,
+            6 => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::NO_CONTENT,
+        };
+        (said, HeaderMap::new())
+    });
+    // Nobody speaks TLS there, and nobody listens.
+    let mut encrypted = hook(port, Duration::from_secs(5));
+    encrypted.name = "encrypted".into();
+    let SinkTarget::Webhook(plan) = &mut encrypted.target else { panic!() };
+    plan.remote = remote(&format!("https://127.0.0.1:{port}/hook"), Duration::from_secs(5));
+    let closed = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let mut absent = hook(closed, Duration::from_secs(5));
+    absent.name = "absent".into();
+    let mut source = Source::start(folder.path(), vec![hook(port, Duration::from_secs(5)), encrypted, absent]);
+    source.tell(10);
+    let all = wait_for_events(&received, 9);
+    let mut truth = source.truth();
+    // Four attempts again: the seventh call is the third event.
+    truth.remove(2);
+    assert_eq!(assert_complete(&all, &truth), 0);
+    wait_until("all are through", soon(), || source.count("hook", "delivered") == 9);
+    assert_eq!((source.count("hook", "failed"), source.count("hook", "rejected")), (4, 1));
+    for sink in ["encrypted", "absent"] {
+        wait_until("it is tried", soon(), || source.count(sink, "failed") >= 1);
+        assert_eq!(source.scrape().get("events_spooled", &[("sink", sink)]), 10.0, "{sink}: everything is kept");
+        assert_eq!((source.count(sink, "rejected"), source.count(sink, "dropped")), (0, 0), "{sink}");
+    }
+    source.stop();
+}
+
 /// Checks the signature as a receiver would, by the words of the standard.
 fn assert_signed(headers: &HeaderMap, request: &Received) {
     use base64::Engine;

@@ -20,6 +20,8 @@ use crate::tls;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Largest packet: an event is far smaller.
 const LARGEST: usize = 256 * 1024;
+/// What a packet holds besides topic and event: at most.
+const FRAME: usize = 16;
 
 /// The sink.
 pub(super) struct Mqtt {
@@ -72,21 +74,39 @@ impl Mqtt {
     }
 
     async fn send(&self, link: &mut Connection, records: &[Record], progress: &Progress) -> Result<(), Trouble> {
-        for record in records {
+        // What would end the connection for everything behind it is given up in its turn.
+        let too_large = |record: &Record| self.size(record) > LARGEST;
+        for record in records.iter().filter(|record| !too_large(record)) {
             let (topic, payload) = (record.address(&self.topic), record.json.clone());
             // There is room for all of them.
             let queued = link.client.try_publish(topic, QoS::AtLeastOnce, false, payload);
             queued.map_err(|error| Trouble::new(error.to_string(), "check the topic"))?;
         }
-        let (mut sent, mut through) = (VecDeque::new(), 0);
-        while through < records.len() {
+        let mut sent = VecDeque::new();
+        for record in records {
+            if too_large(record) {
+                progress.rejected(record, &format!("{} bytes are too large for an MQTT packet", self.size(record)));
+            } else {
+                self.acknowledged(link, &mut sent).await?;
+                progress.delivered(record);
+            }
+        }
+        Ok(())
+    }
+
+    fn size(&self, record: &Record) -> usize {
+        record.json.len() + record.address(&self.topic).len() + FRAME
+    }
+
+    /// Waits until the broker has acknowledged the oldest packet that it has not yet; `sent`: those, in order.
+    async fn acknowledged(&self, link: &mut Connection, sent: &mut VecDeque<u16>) -> Result<(), Trouble> {
+        loop {
             match self.poll(&mut link.events).await? {
                 Event::Outgoing(Outgoing::Publish(packet)) => sent.push_back(packet),
                 // Brokers acknowledge in the order of sending (MQTT 3.1.1, 4.6).
                 Event::Incoming(Packet::PubAck(ack)) if sent.front() == Some(&ack.pkid) => {
                     sent.pop_front();
-                    progress.delivered(&records[through]);
-                    through += 1;
+                    return Ok(());
                 }
                 Event::Incoming(Packet::PubAck(_)) => {
                     return Err(Trouble::new("the broker acknowledges out of order", "is it an MQTT 3.1.1 broker?"));
@@ -95,7 +115,6 @@ impl Mqtt {
                 _ => {}
             }
         }
-        Ok(())
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{self, context::Context, message::PublishMessage, stream};
+use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
+use async_nats::jetstream::{self, ErrorCode, message::PublishMessage, stream};
 use async_nats::{Client, ConnectOptions};
 
 use super::{Progress, Sink, Trouble};
@@ -69,8 +70,6 @@ impl Nats {
     }
 
     async fn send(&self, link: &Connection, records: &[Record], progress: &Progress) -> Result<(), Trouble> {
-        let hint = "does the stream take this subject, and is there room in it?";
-        let failed = |error: jetstream::context::PublishError| Trouble::new(error.to_string(), hint);
         let mut acknowledged = Vec::with_capacity(records.len());
         for record in records {
             let message = PublishMessage::build()
@@ -78,14 +77,38 @@ impl Nats {
                 .message_id(&record.id)
                 .expected_stream(&self.plan.stream);
             let sent = link.context.send_publish(record.address(&self.plan.subject), message).await;
-            acknowledged.push(sent.map_err(failed)?);
+            acknowledged.push(match sent {
+                Err(error) if !is_of_the_event(&error) => return Err(trouble(&error)),
+                sent => sent,
+            });
         }
-        for (record, acknowledgement) in records.iter().zip(acknowledged) {
-            acknowledgement.await.map_err(failed)?;
-            progress.delivered(record);
+        // Marked in order: one that is refused stands behind those before it.
+        for (record, sent) in records.iter().zip(acknowledged) {
+            let answer = match sent {
+                Ok(acknowledgement) => acknowledgement.await.map(drop),
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(()) => progress.delivered(record),
+                Err(error) if is_of_the_event(&error) => progress.rejected(record, &error.to_string()),
+                Err(error) => return Err(trouble(&error)),
+            }
         }
         Ok(())
     }
+}
+
+/// Whether the server will never take this event: it is larger than the server or the stream allows. All else is an
+/// outage.
+fn is_of_the_event(error: &PublishError) -> bool {
+    let too_large = [ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM, ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM];
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    error.kind() == PublishErrorKind::MaxPayloadExceeded
+        || said.is_some_and(|said| too_large.contains(&said.error_code()))
+}
+
+fn trouble(error: &PublishError) -> Trouble {
+    Trouble::new(error.to_string(), "does the stream take this subject, and is there room in it?")
 }
 
 impl Sink for Nats {
@@ -113,6 +136,21 @@ fn pattern(subject: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_too_large_is_given_up() {
+        let said = |code: u64| {
+            let json = format!(r#"{{"code":400,"err_code":{code},"description":"said"}}"#);
+            let source: jetstream::Error = serde_json::from_str(&json).unwrap();
+            PublishError::with_source(PublishErrorKind::Other, source)
+        };
+        assert!(is_of_the_event(&said(10_054)) && is_of_the_event(&said(10_097)));
+        assert!(is_of_the_event(&PublishError::new(PublishErrorKind::MaxPayloadExceeded)));
+        // A wrong stream, a full one, no answer.
+        assert!(!is_of_the_event(&said(10_060)) && !is_of_the_event(&said(10_077)));
+        assert!(!is_of_the_event(&PublishError::new(PublishErrorKind::TimedOut)));
+        assert!(!is_of_the_event(&PublishError::new(PublishErrorKind::StreamNotFound)));
+    }
 
     #[test]
     fn a_stream_takes_all_subjects_of_its_template() {

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -110,10 +110,9 @@ impl Sink for Webhook {
             match verdict(status) {
                 Verdict::Taken => progress.delivered(record),
                 Verdict::Refused(why) => progress.rejected(record, &format!("HTTP {status}, {why}")),
-                Verdict::Later => {
+                Verdict::Later(hint) => {
                     let retry_after = retry_after(&headers, SystemTime::now());
-                    let trouble = Trouble::new(format!("HTTP {status}"), "the server asks to be tried again later");
-                    return Err(Trouble { retry_after, ..trouble });
+                    return Err(Trouble { retry_after, ..Trouble::new(format!("HTTP {status}"), hint) });
                 }
             }
         }
@@ -125,28 +124,41 @@ impl Sink for Webhook {
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Taken,
-    Later,
+    /// The receiver is out of order, or its address or its login; the event is not at fault. What to do about it.
+    Later(&'static str),
+    /// This event will never be taken.
     Refused(&'static str),
 }
 
+/// Only what speaks of the event itself gives it up. Whatever else a server says, a proxy before it or a login page:
+/// somebody mends it, and the event is there then.
 fn verdict(status: StatusCode) -> Verdict {
     match status {
         _ if status.is_success() => Verdict::Taken,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => Verdict::Later,
-        _ if status.is_redirection() => Verdict::Refused("redirects are not followed: name the final address"),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Verdict::Refused("check secret and login"),
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE => Verdict::Refused("check the url"),
-        _ if status.is_client_error() => Verdict::Refused("the server does not understand events"),
-        _ => Verdict::Later,
+        StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Verdict::Refused("the server does not understand this event")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => Verdict::Refused("it is too large for the server"),
+        _ if status.is_redirection() => Verdict::Later("redirects are not followed: name the final address as `url`"),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Verdict::Later("check `secret`, `username` and `password`"),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE => Verdict::Later("check `url`"),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Verdict::Later("a proxy before the server wants a login"),
+        _ if status.is_client_error() => Verdict::Later("does `url` name the receiver of the events?"),
+        _ => Verdict::Later("see the server's log"),
     }
 }
 
-/// When the server wants to be tried again: seconds, or a date.
+/// When the server wants to be tried again: seconds, or a date by the server's own clock, which is told beside it.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.parse() {
+    let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    let wish = text(RETRY_AFTER)?;
+    let pause = match wish.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+        Err(_) => {
+            let now = text(DATE).and_then(date).unwrap_or(now);
+            date(wish)?.duration_since(now).unwrap_or_default()
+        }
     };
     Some(pause.clamp(Duration::from_millis(500), LONGEST_PAUSE))
 }
@@ -185,9 +197,17 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         let of = |code: u16| verdict(StatusCode::from_u16(code).unwrap());
-        assert!([200, 201, 202, 204].into_iter().all(|code| of(code) == Verdict::Taken));
-        assert!([408, 425, 429, 500, 502, 503, 504].into_iter().all(|code| of(code) == Verdict::Later));
-        assert!([301, 400, 401, 403, 404, 410, 422].into_iter().all(|code| matches!(of(code), Verdict::Refused(_))));
+        let given_up = [400, 413, 415, 422];
+        for code in 200..600 {
+            let verdict = of(code);
+            assert_eq!(verdict == Verdict::Taken, code < 300, "{code}");
+            assert_eq!(matches!(verdict, Verdict::Refused(_)), given_up.contains(&code), "{code}: {verdict:?}");
+        }
+        let hint = |code: u16| match of(code) {
+            Verdict::Later(hint) => hint,
+            other => panic!("{code}: {other:?}"),
+        };
+        assert!(hint(301).contains("final address") && hint(401).contains("secret") && hint(404).contains("url"));
     }
 
     #[test]
@@ -200,6 +220,10 @@ mod tests {
         assert_eq!(wish("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
         assert_eq!(wish("999999999"), Some(LONGEST_PAUSE));
         assert_eq!(wish("soon"), None);
+        // Whichever of the two clocks is wrong.
+        let both = [(RETRY_AFTER, "Sun, 06 Nov 1994 08:49:47 GMT"), (DATE, "Sun, 06 Nov 1994 08:49:40 GMT")];
+        let headers = both.into_iter().map(|(name, text)| (name, HeaderValue::from_static(text))).collect();
+        assert_eq!(retry_after(&headers, SystemTime::UNIX_EPOCH), Some(Duration::from_secs(7)));
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 }

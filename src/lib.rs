@@ -8,6 +8,7 @@ mod animation;
 mod backoff;
 pub mod camera;
 pub mod cli;
+pub mod clock;
 pub mod cmd;
 mod coded;
 pub mod config;

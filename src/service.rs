@@ -19,6 +19,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use maskwatch_engine::{Engine, EngineOptions};
 
 use crate::camera::Listener;
+use crate::clock::Clock;
 use crate::config::plan::{InferencePlan, Plan};
 use crate::events::Events;
 use crate::fleet::{self, Cause, Files, Fleet, Outcome, Shared, Standing, Wish, Wishes};
@@ -95,11 +96,12 @@ impl Service {
         let (wishes, wished) = Wishes::new();
 
         let roster = Arc::new(Roster::new(plan.cameras.iter().map(|camera| camera.name.clone()).collect()));
-        let (people, keeper) = People::start(Arc::clone(&metrics), plan.compliance, plan.state_dir.as_deref())
+        let (clock, state_dir) = (Clock::system(metrics.clock_suspect()), plan.state_dir.as_deref());
+        let (people, keeper) = People::start(Arc::clone(&metrics), plan.compliance, state_dir, clock.clone())
             .context("people: the thread does not start")?;
         let window = Arc::clone(&people);
         let figures = move |camera: &str, zone: &str| window.figure(camera, zone).counts;
-        let events = Events::start(&plan.events, plan.state_dir.as_deref(), &metrics, figures)?;
+        let events = Events::start(&plan.events, state_dir, &metrics, clock, figures)?;
         let listener: Arc<dyn Listener> = Arc::new(vec![Arc::clone(&people) as Arc<dyn Listener>, events.listener()]);
         let state = State::new(
             (Arc::clone(&metrics), Arc::clone(&roster), Arc::clone(&people)),

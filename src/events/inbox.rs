@@ -1,7 +1,7 @@
 //! From the cameras' threads to the journal: a bounded channel that nobody waits at.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Instant, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
 use gstmaskwatch::report::VerdictReport;
@@ -11,6 +11,7 @@ use maskwatch_vision::track::Person;
 use super::event::{DegradedFacts, FailureFacts};
 use super::policy::{Moment, Watched};
 use crate::camera::{Degradation, Failure, Listener};
+use crate::clock::Clock;
 use crate::metrics::{DisconnectReason, EventResult, SinkMetrics};
 
 /// Happenings that may wait.
@@ -36,19 +37,20 @@ pub(super) enum Happening {
 #[derive(Clone)]
 pub(super) struct Inbox {
     sender: Sender<Happening>,
-    origin: Instant,
+    clock: Clock,
     /// Of all sinks: whatever does not fit reaches none of them.
     sinks: Arc<[SinkMetrics]>,
 }
 
 impl Inbox {
-    pub(super) fn new(sinks: Arc<[SinkMetrics]>) -> (Self, Receiver<Happening>) {
+    pub(super) fn new(sinks: Arc<[SinkMetrics]>, clock: Clock) -> (Self, Receiver<Happening>) {
         let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
-        (Self { sender, origin: Instant::now(), sinks }, receiver)
+        (Self { sender, clock, sinks }, receiver)
     }
 
     pub(super) fn now(&self) -> Moment {
-        Moment { wall: SystemTime::now(), steady: self.origin.elapsed() }
+        let now = self.clock.now();
+        Moment { wall: UNIX_EPOCH + now.wall, steady: now.steady }
     }
 
     /// Hands it on, or counts it as dropped.

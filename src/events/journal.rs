@@ -1,11 +1,11 @@
 //! The thread that decides and writes: happenings in, events out to the listeners and into the spool.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use maskwatch_vision::compliance::Counts;
-use uuid::Uuid;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::event::{Event, SCHEMA};
 use super::feed::Feed;
@@ -33,6 +33,8 @@ pub(super) struct Journal {
     pub(super) feed: Arc<Feed>,
     pub(super) spool: Spool,
     pub(super) sinks: Arc<[SinkMetrics]>,
+    /// Ids rise, also where the time is corrected backwards.
+    pub(super) ids: ContextV7,
 }
 
 impl Journal {
@@ -113,6 +115,11 @@ impl Journal {
         }
     }
 
+    fn id(&self) -> Uuid {
+        let now = self.inbox.now().wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Uuid::new_v7(Timestamp::from_unix(&self.ids, now.as_secs(), now.subsec_nanos()))
+    }
+
     /// Gives a draft its id and its form.
     fn seal(&self, draft: Draft) -> Option<Record> {
         let labels = self.policy.labels(&draft.camera);
@@ -120,7 +127,7 @@ impl Journal {
         tracing::debug!(camera = %draft.camera, kind, "event");
         let event = Event {
             schema: SCHEMA,
-            id: Uuid::now_v7(),
+            id: self.id(),
             time: draft.at.wall,
             camera: draft.camera,
             labels,

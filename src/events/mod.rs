@@ -23,6 +23,7 @@ use std::time::Instant;
 use anyhow::Context;
 use crossbeam_channel::Receiver;
 use maskwatch_vision::compliance::Counts;
+use uuid::ContextV7;
 
 pub use feed::Feed;
 pub(crate) use feed::Subscription;
@@ -34,6 +35,7 @@ use self::policy::{Policy, Watched};
 use self::sinks::Senders;
 use self::spool::{Spool, StoredAt};
 use crate::camera::Listener;
+use crate::clock::Clock;
 use crate::config::plan::{CameraPlan, EventsPlan, Privacy};
 use crate::metrics::{EventResult, Metrics, SinkMetrics};
 use crate::state_file::{Folder, StoreHealth};
@@ -49,8 +51,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// Opens the spool in `state_dir` (in memory without one) and begins to send. `figures` gives the people in the
-    /// compliance window of a camera and a zone.
+    /// Opens the spool in `state_dir` (in memory without one) and begins to send. Times are those of `clock`; `figures`
+    /// gives the people in the compliance window of a camera and a zone.
     ///
     /// # Errors
     /// The spool is in use; a sink's certificates cannot be read; the system gives no thread. A disk that refuses is no
@@ -59,6 +61,7 @@ impl Events {
         plan: &EventsPlan,
         state_dir: Option<&Path>,
         metrics: &Metrics,
+        clock: Clock,
         figures: impl Fn(&str, &str) -> Counts + Send + 'static,
     ) -> anyhow::Result<Self> {
         let names: Vec<String> = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
@@ -75,8 +78,8 @@ impl Events {
             .map(|(path, health)| StoredAt { folder: Folder::new(path), health: Arc::clone(health) });
         let spool = Spool::open(stored_at, &names, plan.spool_bytes).context("events")?;
         let lanes = (0..names.len()).map(|index| spool.lane(index)).collect();
-        let senders = Senders::start(&plan.sinks, lanes, &sinks)?;
-        let (inbox, happenings) = Inbox::new(Arc::clone(&sinks));
+        let senders = Senders::start(&plan.sinks, lanes, &sinks, &clock)?;
+        let (inbox, happenings) = Inbox::new(Arc::clone(&sinks), clock);
         let feed = Arc::new(Feed::new());
         let journal = Journal {
             inbox: inbox.clone(),
@@ -86,6 +89,7 @@ impl Events {
             feed: Arc::clone(&feed),
             spool,
             sinks: Arc::clone(&sinks),
+            ids: ContextV7::new(),
         };
         let journal = Running::spawn("events", move || journal.run()).context("events: no thread")?;
         Ok(Self { inbox, feed, journal, senders, sinks, store })

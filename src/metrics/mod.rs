@@ -41,6 +41,7 @@ pub struct Metrics {
     events: EventFamilies,
     model_info: IntGaugeVec,
     state_store_ok: IntGaugeVec,
+    clock_suspect: IntGauge,
     reload_successful: IntGauge,
     reload_timestamp: prometheus::Gauge,
     /// Handles given out, so that asking twice for a camera gives the same one.
@@ -72,6 +73,13 @@ impl Metrics {
                 "1: the last load of the configuration succeeded.",
             ))?,
         )?;
+        let clock_suspect = register(
+            &registry,
+            IntGauge::with_opts(opts(
+                "clock_suspect",
+                "1: the system's clock is not believed; nothing is forgotten by age meanwhile.",
+            ))?,
+        )?;
         registry.register(Box::new(process::ProcessMetrics::new()?))?;
         registry.register(Box::new(log::LogMetrics::new()?))?;
         Ok(Arc::new(Self {
@@ -90,6 +98,7 @@ impl Metrics {
                 "1: what is to outlive the process is on the disk; 0: it waits in memory.",
                 &["store"],
             )?,
+            clock_suspect,
             reload_successful,
             reload_timestamp,
             handles: Mutex::default(),
@@ -138,6 +147,11 @@ impl Metrics {
     /// Whether this store (`people`, `events`) is up to date on its disk; there is a series for each that is in use.
     pub(crate) fn state_store(&self, store: &str) -> IntGauge {
         self.state_store_ok.with_label_values(&[store])
+    }
+
+    /// Whether the system's clock is not believed, for [`crate::clock::Clock::system`].
+    pub fn clock_suspect(&self) -> IntGauge {
+        self.clock_suspect.clone()
     }
 
     /// A camera gives statistics only, or no longer: series that move with single people go, its own and those of the
@@ -211,12 +225,7 @@ fn float_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) ->
     register(registry, GaugeVec::new(opts(name, help), labels)?)
 }
 
-fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<prometheus::IntCounterVec, prometheus::Error> {
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<prometheus::IntCounterVec, prometheus::Error> {
     register(registry, prometheus::IntCounterVec::new(opts(name, help), labels)?)
 }
 

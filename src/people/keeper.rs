@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use super::People;
 use super::shelf::Shelf;
-use super::{People, now};
 
 /// Least time between two transactions: what a crash of the machine may cost, and what a disk has to bear at most.
 const PACE: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ impl Keeper {
     /// process.
     pub(super) fn start(people: &Arc<People>, mut shelf: Option<Shelf>, wake: Receiver<()>) -> std::io::Result<Self> {
         if let Some(shelf) = &mut shelf {
-            shelf.keep(&people.ledger, now(), false);
+            shelf.keep(&people.ledger, &people.clock, false);
         }
         let (stop, stopped) = bounded(0);
         let work = Work { people: Arc::downgrade(people), shelf, expired: Instant::now() };
@@ -91,9 +91,9 @@ impl Work {
 
     fn store_changes(&mut self, people: &People, last: bool) {
         match &mut self.shelf {
-            Some(shelf) => shelf.keep(&people.ledger, now(), last),
+            Some(shelf) => shelf.keep(&people.ledger, &people.clock, last),
             // Nobody stores them: they need not be remembered as changed.
-            None => drop(people.ledger().take_dirty()),
+            None => drop(people.at_now().1.take_dirty()),
         }
     }
 
@@ -101,8 +101,12 @@ impl Work {
         if self.expired.elapsed() < EXPIRE {
             return;
         }
+        let (now, mut ledger) = people.at_now();
+        // While the time is in doubt nothing is old.
+        let Some(prune) = now.prune() else { return };
         self.expired = Instant::now();
-        let oldest = people.ledger().expire(now());
+        let oldest = ledger.expire(prune);
+        drop(ledger);
         if let Some(shelf) = &mut self.shelf {
             shelf.forget(oldest);
         }

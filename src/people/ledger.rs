@@ -1,27 +1,20 @@
 //! People by camera, zone and time. Pure: the time comes in.
 //!
 //! Two books per place: a sliding window in fine steps, and quarters of an hour for the history. A quarter is the
-//! greatest step that hours and days of every time zone are made of.
+//! greatest step that hours and days of every time zone are made of. What is counted while the time may still turn out
+//! to be wrong stands beside them, loose: it shows where the time reckoned has it, and moves along when that is corrected.
+//! Nothing grows too old but by time that has passed for sure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
-use maskwatch_vision::compliance::{ComplianceConfig, ComplianceWindow, Counts, Figure, Z_95, wilson};
+use maskwatch_vision::compliance::{ComplianceConfig, Counts, Figure, Z_95, wilson};
 use maskwatch_vision::face::MaskState;
 
+use super::place::{Book, Place, QUARTER_S};
+use crate::clock::Reading;
 use crate::config::plan::CompliancePlan;
-
-/// Step of the history, in seconds.
-pub(super) const QUARTER_S: u64 = 900;
-
-/// Which book a row is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Book {
-    /// The window.
-    Window,
-    /// The history.
-    Quarters,
-}
 
 /// Place and time of a count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +34,15 @@ pub(super) struct Row {
     pub(super) counts: Counts,
 }
 
+/// What is to be stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    /// As they are now.
+    pub(super) rows: Vec<Row>,
+    /// Those in which nobody is left.
+    pub(super) gone: Vec<Key>,
+}
+
 /// People of a stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
@@ -52,14 +54,6 @@ pub struct Stretch {
     pub figure: Figure,
 }
 
-/// One place.
-#[derive(Clone, Debug)]
-struct Place {
-    window: ComplianceWindow,
-    /// By beginning, in seconds since the Unix epoch.
-    quarters: BTreeMap<u64, Counts>,
-}
-
 /// All counts.
 #[derive(Clone, Debug)]
 pub(super) struct Ledger {
@@ -68,35 +62,51 @@ pub(super) struct Ledger {
     places: BTreeMap<(String, String), Place>,
     /// Changed and not yet stored.
     dirty: BTreeSet<Key>,
+    /// Corrections of the time that the loose counts have followed, in seconds.
+    moved_s: i64,
 }
 
 impl Ledger {
     pub(super) fn new(plan: CompliancePlan) -> Self {
-        Self { plan, places: BTreeMap::new(), dirty: BTreeSet::new() }
+        Self { plan, places: BTreeMap::new(), dirty: BTreeSet::new(), moved_s: 0 }
     }
 
-    /// Counts a person, `now` since the Unix epoch. `zone` empty: on the camera as a whole.
-    pub(super) fn add(&mut self, now: Duration, camera: &str, zone: &str, state: MaskState) {
-        let place = self.place(camera, zone);
-        place.window.add(now, state);
-        let begin_s = now.as_secs() / QUARTER_S * QUARTER_S;
-        place.quarters.entry(begin_s).or_default().add(state);
-        let (bucket, _) = place.window.bucket(now);
-        let key = |book, begin_s| Key { book, camera: camera.to_owned(), zone: zone.to_owned(), begin_s };
-        self.dirty.extend([key(Book::Window, bucket.as_secs()), key(Book::Quarters, begin_s)]);
+    /// Brings the loose counts to where the time has them now. Before anything else that is done at `now`; each call with
+    /// a later reading.
+    pub(super) fn follow(&mut self, now: &Reading) {
+        let by = now.moved_s - std::mem::replace(&mut self.moved_s, now.moved_s);
+        if by != 0 {
+            for ((camera, zone), place) in &mut self.places {
+                let touched = place.shift(by);
+                let key = |(book, begin_s)| Key { book, camera: camera.clone(), zone: zone.clone(), begin_s };
+                self.dirty.extend(touched.into_iter().map(key));
+            }
+        }
+        if now.settled {
+            self.places.values_mut().for_each(Place::settle);
+        }
+    }
+
+    /// Counts a person. `zone` empty: on the camera as a whole.
+    pub(super) fn add(&mut self, now: &Reading, camera: &str, zone: &str, state: MaskState) {
+        let touched = self.place(camera, zone).add(now.wall, state, now.settled);
+        let key = |(book, begin_s)| Key { book, camera: camera.to_owned(), zone: zone.to_owned(), begin_s };
+        self.dirty.extend(touched.map(key));
     }
 
     fn place(&mut self, camera: &str, zone: &str) -> &mut Place {
         let CompliancePlan { window, bucket, min_people, .. } = self.plan;
         let config = ComplianceConfig { window, bucket, min_known: min_people };
-        let empty = || Place { window: ComplianceWindow::new(config), quarters: BTreeMap::new() };
-        self.places.entry((camera.to_owned(), zone.to_owned())).or_insert_with(empty)
+        self.places.entry((camera.to_owned(), zone.to_owned())).or_insert_with(|| Place::new(config))
     }
 
-    /// The window of a place that ends now; nobody where nobody came.
+    fn known(&self, (camera, zone): (&str, &str)) -> Option<&Place> {
+        self.places.get(&(camera.to_owned(), zone.to_owned()))
+    }
+
+    /// The window of a place that ends at `now`, since the Unix epoch; nobody where nobody came.
     pub(super) fn figure(&self, now: Duration, camera: &str, zone: &str) -> Figure {
-        let place = self.places.get(&(camera.to_owned(), zone.to_owned()));
-        place.map(|place| place.window.figure(now)).unwrap_or_default()
+        self.known((camera, zone)).map(|place| self.share(place.window(now))).unwrap_or_default()
     }
 
     /// The cameras at which people were counted.
@@ -104,24 +114,31 @@ impl Ledger {
         self.places.keys().filter(|(_, zone)| zone.is_empty()).map(|(camera, _)| camera.as_str())
     }
 
+    /// The time of which there may be people at a place, in whole quarters, since the Unix epoch: as far back as the plan
+    /// keeps, until now; further where something is kept nevertheless.
+    pub(super) fn extent(&self, now: Duration, place: (&str, &str)) -> Range<Duration> {
+        let kept = self.known(place).and_then(Place::extent);
+        let (from, to) = (self.oldest_quarter(now), now.as_secs() / QUARTER_S * QUARTER_S + QUARTER_S);
+        let whole = kept.map_or(from..to, |kept| kept.start.min(from)..kept.end.max(to));
+        Duration::from_secs(whole.start)..Duration::from_secs(whole.end)
+    }
+
     /// People of a place in stretches of `step` from `from` on until `to` is reached. `from` is taken down, `to` up, to a
     /// quarter of an hour; so is `step`. `most` stretches at most.
     pub(super) fn history(
         &self,
-        (camera, zone): (&str, &str),
+        place: (&str, &str),
         (from, to): (Duration, Duration),
         step: Duration,
         most: usize,
     ) -> Vec<Stretch> {
-        let place = self.places.get(&(camera.to_owned(), zone.to_owned()));
+        let place = self.known(place);
         let (mut begin, end) = (from.as_secs() / QUARTER_S * QUARTER_S, to.as_secs().div_ceil(QUARTER_S) * QUARTER_S);
         let step = step.as_secs().div_ceil(QUARTER_S).max(1) * QUARTER_S;
         let mut stretches = Vec::new();
         while begin < end && stretches.len() < most {
             let until = begin.saturating_add(step).min(end);
-            let mut counts = Counts::default();
-            let quarters = place.into_iter().flat_map(|place| place.quarters.range(begin..until));
-            quarters.for_each(|(_, more)| counts += *more);
+            let counts = place.map(|place| place.quarters(begin..until)).unwrap_or_default();
             let (from, to) = (Duration::from_secs(begin), Duration::from_secs(until));
             stretches.push(Stretch { from, to, figure: self.share(counts) });
             begin = until;
@@ -129,7 +146,7 @@ impl Ledger {
         stretches
     }
 
-    /// The share of people counted, under the same minimum as the window's.
+    /// The share of people counted, under the minimum.
     fn share(&self, counts: Counts) -> Figure {
         let ratio = counts.ratio(self.plan.min_people);
         let interval = ratio.and_then(|_| wilson(counts.mask, counts.known(), Z_95));
@@ -137,71 +154,48 @@ impl Ledger {
     }
 
     /// The changed counts; they are not told again until they change.
-    pub(super) fn take_dirty(&mut self) -> Vec<Row> {
-        let keys = std::mem::take(&mut self.dirty);
-        keys.into_iter().filter_map(|key| self.row(key)).collect()
-    }
-
-    fn row(&self, key: Key) -> Option<Row> {
-        let place = self.places.get(&(key.camera.clone(), key.zone.clone()))?;
-        let counts = match key.book {
-            Book::Window => place.window.bucket(Duration::from_secs(key.begin_s)).1,
-            Book::Quarters => place.quarters.get(&key.begin_s).copied().unwrap_or_default(),
-        };
-        // Nobody: it has grown too old meanwhile.
-        (counts.total() > 0).then_some(Row { key, counts })
+    pub(super) fn take_dirty(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        for key in std::mem::take(&mut self.dirty) {
+            let place = self.known((&key.camera, &key.zone));
+            let counts = place.map(|place| place.counts(key.book, key.begin_s)).unwrap_or_default();
+            match counts.total() {
+                // It has grown too old meanwhile, or was moved away.
+                0 => changes.gone.push(key),
+                _ => changes.rows.push(Row { key, counts }),
+            }
+        }
+        changes
     }
 
     /// All counts.
     pub(super) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         for ((camera, zone), place) in &self.places {
-            let mut add = |book, begin_s, counts| {
+            let row = |(book, begin_s, counts)| {
                 let key = Key { book, camera: camera.clone(), zone: zone.clone(), begin_s };
-                rows.push(Row { key, counts });
+                Row { key, counts }
             };
-            let buckets = place.window.closed(Duration::MAX);
-            buckets.for_each(|(begin, counts)| add(Book::Window, begin.as_secs(), counts));
-            place.quarters.iter().for_each(|(begin_s, counts)| add(Book::Quarters, *begin_s, *counts));
+            rows.extend(place.all().into_iter().map(row));
         }
         rows
     }
 
-    /// Takes over what was stored, as far as it is not too old. All that fits is dirty afterwards: steps of another
-    /// length are to be stored anew in place of the old ones.
-    pub(super) fn restore(&mut self, now: Duration, rows: Vec<Row>) {
-        for Row { mut key, counts } in rows {
-            let begin = Duration::from_secs(key.begin_s);
-            let old = self.oldest_quarter(now);
-            let place = self.place(&key.camera, &key.zone);
-            let fits = match key.book {
-                Book::Window => {
-                    let fits = place.window.restore(begin, counts, now);
-                    key.begin_s = place.window.bucket(begin).0.as_secs();
-                    fits
-                }
-                Book::Quarters => {
-                    key.begin_s = key.begin_s / QUARTER_S * QUARTER_S;
-                    let fits = key.begin_s >= old;
-                    if fits {
-                        *place.quarters.entry(key.begin_s).or_default() += counts;
-                    }
-                    fits
-                }
-            };
-            if fits {
-                self.dirty.insert(key);
-            }
+    /// Takes over what was stored, as far as it is not too old by `prune`, see [`Reading::prune`]. All that fits is dirty
+    /// afterwards: steps of another length are to be stored anew in place of the old ones.
+    pub(super) fn restore(&mut self, prune: Option<Duration>, rows: Vec<Row>) {
+        for Row { key, counts } in rows {
+            let old = prune.map(|now| (now, self.oldest_quarter(now)));
+            let restored = self.place(&key.camera, &key.zone).restore(key.book, key.begin_s, counts, old);
+            self.dirty.extend(restored.map(|begin_s| Key { begin_s, ..key }));
         }
     }
 
-    /// Forgets what is older than the plan keeps. Returns the oldest beginning of each book that is still kept.
+    /// Forgets what is older than the plan keeps by `now`, a time that has passed for sure. Returns the oldest beginning of
+    /// each book that is still kept.
     pub(super) fn expire(&mut self, now: Duration) -> [(Book, u64); 2] {
         let old = self.oldest_quarter(now);
-        self.places.retain(|_, place| {
-            place.quarters = place.quarters.split_off(&old);
-            !(place.window.expire(now) & place.quarters.is_empty())
-        });
+        self.places.retain(|_, place| !place.expire(now, old));
         let bucket = now.saturating_sub(self.plan.window + self.plan.bucket).as_secs();
         [(Book::Window, bucket), (Book::Quarters, old)]
     }
@@ -211,6 +205,9 @@ impl Ledger {
     }
 }
 
+#[cfg(test)]
+#[path = "clock_tests.rs"]
+mod clock_tests;
 #[cfg(test)]
 #[path = "ledger_tests.rs"]
 mod tests;

@@ -12,12 +12,17 @@ fn at(seconds: u64) -> Duration {
     Duration::from_secs(1_700_000_000 / QUARTER_S * QUARTER_S + seconds)
 }
 
+/// A moment when the time is settled.
+pub(super) fn settled(wall: Duration) -> Reading {
+    Reading { wall, steady: Duration::ZERO, sure: wall, moved_s: 0, settled: true, suspect: false }
+}
+
 #[test]
 fn hours_begin_where_they_are_asked_for() {
     let mut ledger = Ledger::new(plan());
     // A quarter past, half past, and an hour later.
     for (seconds, state) in [(900, MaskState::Mask), (1800, MaskState::NoMask), (5400, MaskState::Mask)] {
-        ledger.add(at(seconds), "gate", "", state);
+        ledger.add(&settled(at(seconds)), "gate", "", state);
     }
     let hours = ledger.history(("gate", ""), (at(0), at(7200)), HOUR, 100);
     let totals: Vec<_> = hours.iter().map(|hour| hour.figure.counts.total()).collect();
@@ -34,13 +39,13 @@ fn hours_begin_where_they_are_asked_for() {
 #[test]
 fn only_what_changed_is_told_and_all_there_is_when_that_is_asked_for() {
     let mut ledger = Ledger::new(plan());
-    ledger.add(at(10), "gate", "", MaskState::Mask);
-    ledger.add(at(20), "gate", "", MaskState::Mask);
-    ledger.add(at(20), "gate", "hall", MaskState::Mask);
-    let rows = ledger.take_dirty();
+    ledger.add(&settled(at(10)), "gate", "", MaskState::Mask);
+    ledger.add(&settled(at(20)), "gate", "", MaskState::Mask);
+    ledger.add(&settled(at(20)), "gate", "hall", MaskState::Mask);
+    let rows = ledger.take_dirty().rows;
     assert_eq!(rows.len(), 4, "{rows:?}");
     assert!(rows.iter().all(|row| row.counts.mask == if row.key.zone.is_empty() { 2 } else { 1 }));
-    assert!(ledger.take_dirty().is_empty());
+    assert_eq!(ledger.take_dirty(), Changes::default());
     let sorted = |mut rows: Vec<Row>| {
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         rows
@@ -51,9 +56,9 @@ fn only_what_changed_is_told_and_all_there_is_when_that_is_asked_for() {
 #[test]
 fn what_is_too_old_goes() {
     let mut ledger = Ledger::new(plan());
-    ledger.add(at(0), "gate", "", MaskState::Mask);
-    ledger.add(at(0), "yard", "", MaskState::Mask);
-    ledger.add(at(8 * 86_400), "yard", "", MaskState::Mask);
+    ledger.add(&settled(at(0)), "gate", "", MaskState::Mask);
+    ledger.add(&settled(at(0)), "yard", "", MaskState::Mask);
+    ledger.add(&settled(at(8 * 86_400)), "yard", "", MaskState::Mask);
     let oldest = ledger.expire(at(15 * 86_400));
     assert_eq!(ledger.cameras().collect::<Vec<_>>(), ["yard"]);
     assert_eq!(oldest[1], (Book::Quarters, at(86_400).as_secs()));
@@ -63,18 +68,18 @@ fn what_is_too_old_goes() {
 fn another_step_or_length_keeps_what_fits() {
     let mut ledger = Ledger::new(plan());
     for minute in 0..50 {
-        ledger.add(at(minute * 60), "gate", "hall", MaskState::Mask);
+        ledger.add(&settled(at(minute * 60)), "gate", "hall", MaskState::Mask);
     }
-    let (rows, now) = (ledger.take_dirty(), at(50 * 60));
+    let (rows, now) = (ledger.take_dirty().rows, at(50 * 60));
     for (window, bucket, kept) in [(7200, 60, 50), (1800, 60, 29), (3600, 600, 50), (3600, 10, 50)] {
         let seconds = Duration::from_secs;
         let other = CompliancePlan { window: seconds(window), bucket: seconds(bucket), ..plan() };
         let mut next = Ledger::new(other);
-        next.restore(now, rows.clone());
+        next.restore(Some(now), rows.clone());
         assert_eq!(next.figure(now, "gate", "hall").counts.mask, kept, "window {window}, step {bucket}");
         // Stored anew, and taken over once more: the same.
         let mut last = Ledger::new(other);
-        last.restore(now, next.take_dirty());
+        last.restore(Some(now), next.take_dirty().rows);
         assert_eq!(last.figure(now, "gate", "hall"), next.figure(now, "gate", "hall"));
         assert_eq!(last.history(("gate", "hall"), (at(0), now), HOUR, 9)[0].figure.counts.mask, 50);
     }
@@ -92,15 +97,15 @@ proptest! {
         let (mut whole, mut parts, mut now) = (Ledger::new(plan()), Ledger::new(plan()), 0);
         for (n, (gap, camera, state)) in people.iter().enumerate() {
             now += gap * 30;
-            whole.add(at(now), cameras[*camera], "", *state);
-            parts.add(at(now), cameras[*camera], "", *state);
+            whole.add(&settled(at(now)), cameras[*camera], "", *state);
+            parts.add(&settled(at(now)), cameras[*camera], "", *state);
             if flushes[n] || n == stop {
-                stored.extend(parts.take_dirty().into_iter().map(|row| (row.key, row.counts)));
+                stored.extend(parts.take_dirty().rows.into_iter().map(|row| (row.key, row.counts)));
             }
             if n == stop {
                 parts = Ledger::new(plan());
                 let rows = stored.iter().map(|(key, counts)| Row { key: key.clone(), counts: *counts }).collect();
-                parts.restore(at(now), rows);
+                parts.restore(Some(at(now)), rows);
             }
         }
         for camera in cameras {

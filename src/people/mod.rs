@@ -7,13 +7,15 @@
 
 mod keeper;
 mod ledger;
+mod place;
 mod shelf;
 mod store;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use gstmaskwatch::report::{PersonReport, VisitReport};
@@ -27,6 +29,7 @@ pub use ledger::Stretch;
 use shelf::Shelf;
 
 use crate::camera::Listener;
+use crate::clock::{Clock, Reading};
 use crate::config::plan::CompliancePlan;
 use crate::frames::Hub;
 use crate::metrics::Metrics;
@@ -41,6 +44,7 @@ const MOST_STRETCHES: usize = 10_000;
 pub struct People {
     metrics: Arc<Metrics>,
     plan: CompliancePlan,
+    clock: Clock,
     ledger: Mutex<Ledger>,
     /// Cameras whose captions show the window.
     hubs: Mutex<HashMap<String, Arc<Hub>>>,
@@ -49,7 +53,8 @@ pub struct People {
 }
 
 impl People {
-    /// Takes over what was counted before, from `state_dir` where there is one, and starts to keep what comes.
+    /// Takes over what was counted before, from `state_dir` where there is one, and starts to keep what comes. The `clock`
+    /// is told what was seen of the time before.
     ///
     /// # Errors
     /// The system gives no thread. A disk that refuses is no error: it is said in the log, the metrics and the API, people
@@ -58,6 +63,7 @@ impl People {
         metrics: Arc<Metrics>,
         plan: CompliancePlan,
         state_dir: Option<&Path>,
+        clock: Clock,
     ) -> std::io::Result<(Arc<Self>, Keeper)> {
         // One wish to be woken is as good as many.
         let (wake, woken) = crossbeam_channel::bounded(1);
@@ -65,7 +71,7 @@ impl People {
         let store = state_dir.map(|_| Arc::new(StoreHealth::new(&store::KIND, metrics.state_store(store::KIND.store))));
         let shelf =
             state_dir.zip(store.as_ref()).map(|(path, health)| Shelf::new(Folder::new(path), Arc::clone(health)));
-        let people = Arc::new(Self { metrics, plan, ledger, hubs, wake, store });
+        let people = Arc::new(Self { metrics, plan, clock, ledger, hubs, wake, store });
         let keeper = Keeper::start(&people, shelf, woken)?;
         Ok((people, keeper))
     }
@@ -84,10 +90,9 @@ impl People {
 
     /// Brings the gauges up to date: before each scrape.
     pub fn refresh(&self) {
-        let now = now();
         let ratios: Vec<(String, Option<f64>)> = {
-            let ledger = self.ledger();
-            let ratio = |camera: &str| ledger.figure(now, camera, WHOLE_PICTURE).ratio;
+            let (now, ledger) = self.at_now();
+            let ratio = |camera: &str| ledger.figure(now.wall, camera, WHOLE_PICTURE).ratio;
             ledger.cameras().map(|camera| (camera.to_owned(), ratio(camera))).collect()
         };
         for (camera, ratio) in ratios {
@@ -101,13 +106,25 @@ impl People {
     /// Counts, ratio and its uncertainty of one camera now; nobody where nobody came. `zone`: a zone's name, a line as
     /// `door:forward`, or [`WHOLE_PICTURE`].
     pub fn figure(&self, camera: &str, zone: &str) -> Figure {
-        self.ledger().figure(now(), camera, zone)
+        let (now, ledger) = self.at_now();
+        ledger.figure(now.wall, camera, zone)
+    }
+
+    /// Now, since the Unix epoch.
+    pub fn now(&self) -> Duration {
+        self.clock.now().wall
+    }
+
+    /// The time of which there may be people at a camera and zone, in whole quarters of an hour since the Unix epoch.
+    pub fn extent(&self, camera: &str, zone: &str) -> Range<Duration> {
+        let (now, ledger) = self.at_now();
+        ledger.extent(now.wall, (camera, zone))
     }
 
     /// People of a camera and zone in stretches of `step`, in order of time. Begin, end and step are taken to whole
     /// quarters of an hour, outward.
     pub fn history(&self, camera: &str, zone: &str, span: (Duration, Duration), step: Duration) -> Vec<Stretch> {
-        self.ledger().history((camera, zone), span, step, MOST_STRETCHES)
+        self.at_now().1.history((camera, zone), span, step, MOST_STRETCHES)
     }
 
     /// How the store stands; `None` where nothing is stored.
@@ -121,9 +138,8 @@ impl People {
     }
 
     fn count(&self, camera: &str, zones: impl IntoIterator<Item = String>, state: MaskState) {
-        let now = now();
-        let mut ledger = self.ledger();
-        zones.into_iter().for_each(|zone| ledger.add(now, camera, &zone, state));
+        let (now, mut ledger) = self.at_now();
+        zones.into_iter().for_each(|zone| ledger.add(&now, camera, &zone, state));
         drop(ledger);
         // Full: the keeper is woken anyway.
         self.wake.try_send(()).ok();
@@ -138,8 +154,12 @@ impl People {
         hub.set_caption(&caption(&self.figure(hub.camera(), WHOLE_PICTURE)));
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.ledger)
+    /// The ledger as it stands now. The time is asked for under the lock: readings come to it in order.
+    fn at_now(&self) -> (Reading, MutexGuard<'_, Ledger>) {
+        let mut ledger = lock(&self.ledger);
+        let now = self.clock.now();
+        ledger.follow(&now);
+        (now, ledger)
     }
 }
 
@@ -178,13 +198,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Time since the Unix epoch: windows outlive the process.
-fn now() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use gstmaskwatch::report::{LineCrossing, Visited};
     use maskwatch_vision::compliance::Counts;
     use maskwatch_vision::track::Person;
@@ -197,7 +214,9 @@ mod tests {
     fn start(state_dir: Option<&Path>) -> (Arc<Metrics>, Arc<People>, Keeper) {
         let metrics = Metrics::new().unwrap();
         metrics.camera("gate");
-        let (people, keeper) = People::start(Arc::clone(&metrics), CompliancePlan::default(), state_dir).unwrap();
+        let (clock, _) = Clock::by_hand(UNIX_EPOCH + Duration::from_secs(1_790_000_000));
+        let plan = CompliancePlan::default();
+        let (people, keeper) = People::start(Arc::clone(&metrics), plan, state_dir, clock).unwrap();
         (metrics, people, keeper)
     }
 
@@ -255,7 +274,7 @@ mod tests {
         let expected = Counts { mask: 1, no_mask: 1, ..Counts::default() };
         assert_eq!((counts(WHOLE_PICTURE), counts("hall")), (expected, expected));
         assert_eq!(counts(&crossing.label()), Counts { mask: 1, ..Counts::default() });
-        let (end, hour) = (now() + Duration::from_secs(1), Duration::from_secs(3600));
+        let (end, hour) = (people.now() + Duration::from_secs(1), Duration::from_secs(3600));
         let hours = people.history("gate", "hall", (end.saturating_sub(hour), end), hour);
         assert_eq!(hours.iter().map(|hour| hour.figure.counts.total()).sum::<u64>(), 2);
         people.refresh();

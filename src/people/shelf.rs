@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::ledger::{Book, Key, Ledger, Row};
+use super::ledger::{Changes, Ledger, Row};
 use super::lock;
+use super::place::Book;
 use super::store::Store;
+use crate::clock::Clock;
 use crate::state_file::{Folder, Retry, StateError, StoreHealth};
+
+/// What is known of the time is written so often where nobody is counted.
+const NOTE: Duration = Duration::from_secs(10 * 60);
 
 /// Keeps a ledger on a disk that comes and goes.
 pub(super) struct Shelf {
@@ -17,6 +22,8 @@ pub(super) struct Shelf {
     store: Option<Store>,
     /// What was counted before this process is in the ledger.
     restored: bool,
+    /// When what is known of the time was written, since the start.
+    noted: Duration,
     retry: Retry,
     health: Arc<StoreHealth>,
 }
@@ -24,17 +31,17 @@ pub(super) struct Shelf {
 impl Shelf {
     /// Nothing is opened yet.
     pub(super) fn new(folder: Folder, health: Arc<StoreHealth>) -> Self {
-        Self { folder, store: None, restored: false, retry: Retry::default(), health }
+        Self { folder, store: None, restored: false, noted: Duration::ZERO, retry: Retry::default(), health }
     }
 
     /// Brings the disk up to date; the first time, takes over what was counted before. After a failure this does nothing
-    /// until the pause is over, unless it is the `last` time. `now`: since the Unix epoch.
-    pub(super) fn keep(&mut self, ledger: &Mutex<Ledger>, now: Duration, last: bool) {
+    /// until the pause is over, unless it is the `last` time.
+    pub(super) fn keep(&mut self, ledger: &Mutex<Ledger>, clock: &Clock, last: bool) {
         let moment = Instant::now();
         if !last && !self.retry.is_due(moment) {
             return;
         }
-        match self.try_keep(ledger, now) {
+        match self.try_keep(ledger, clock, last) {
             Ok(()) => {
                 self.retry.worked();
                 self.health.works();
@@ -64,36 +71,50 @@ impl Shelf {
         self.health.fails(error);
     }
 
-    fn try_keep(&mut self, ledger: &Mutex<Ledger>, now: Duration) -> Result<(), StateError> {
+    fn try_keep(&mut self, ledger: &Mutex<Ledger>, clock: &Clock, last: bool) -> Result<(), StateError> {
         if let Some(store) = &self.store {
-            let rows = lock(ledger).take_dirty();
-            return store.write(&rows, &[]);
+            let (now, changes) = {
+                let mut ledger = lock(ledger);
+                let now = clock.now();
+                ledger.follow(&now);
+                (now, ledger.take_dirty())
+            };
+            if changes != Changes::default() || last || now.steady >= self.noted + NOTE {
+                store.write(&changes, clock.past())?;
+                self.noted = now.steady;
+            }
+            return Ok(());
         }
         // Whatever changed until now is among what differs.
         drop(lock(ledger).take_dirty());
         let (store, found) = Store::open(&self.folder)?;
+        if !self.restored {
+            found.past.into_iter().for_each(|past| clock.know(past));
+        }
         let all = {
             let mut ledger = lock(ledger);
+            let now = clock.now();
+            ledger.follow(&now);
             if !self.restored {
-                tracing::info!(folder = %self.folder.path().display(), counts = found.len(), "people counted before go on");
-                ledger.restore(now, found.clone());
+                let (folder, counts) = (self.folder.path().display(), found.rows.len());
+                tracing::info!(%folder, counts, "people counted before go on");
+                ledger.restore(now.prune(), found.rows.clone());
                 self.restored = true;
             }
             drop(ledger.take_dirty());
             ledger.rows()
         };
-        let (rows, gone) = difference(&found, all);
-        store.write(&rows, &gone)?;
+        store.write(&difference(&found.rows, all), clock.past())?;
         self.store = Some(store);
         Ok(())
     }
 }
 
-/// What makes `found` into `wanted`: rows to be written, and rows to be taken out.
-fn difference(found: &[Row], wanted: Vec<Row>) -> (Vec<Row>, Vec<Key>) {
-    let mut rest: BTreeMap<&Key, _> = found.iter().map(|row| (&row.key, row.counts)).collect();
+/// What makes `found` into `wanted`.
+fn difference(found: &[Row], wanted: Vec<Row>) -> Changes {
+    let mut rest: BTreeMap<_, _> = found.iter().map(|row| (&row.key, row.counts)).collect();
     let rows = wanted.into_iter().filter(|row| rest.remove(&row.key) != Some(row.counts)).collect();
-    (rows, rest.into_keys().cloned().collect())
+    Changes { rows, gone: rest.into_keys().cloned().collect() }
 }
 
 #[cfg(test)]

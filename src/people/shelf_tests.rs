@@ -1,11 +1,13 @@
 use std::fs;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use maskwatch_vision::compliance::Counts;
 use maskwatch_vision::face::MaskState;
 use prometheus::IntGauge;
 use proptest::prelude::*;
 
+use super::super::ledger::Key;
 use super::super::store::KIND;
 use super::*;
 use crate::config::plan::CompliancePlan;
@@ -17,6 +19,7 @@ const NOW: Duration = Duration::from_secs(1_764_000_000);
 struct Life {
     ledger: Mutex<Ledger>,
     shelf: Shelf,
+    clock: Clock,
     gauge: IntGauge,
 }
 
@@ -24,11 +27,18 @@ impl Life {
     fn new(folder: Folder) -> Self {
         let gauge = IntGauge::new("ok", "ok").unwrap();
         let health = Arc::new(StoreHealth::new(&KIND, gauge.clone()));
-        Self { ledger: Mutex::new(Ledger::new(CompliancePlan::default())), shelf: Shelf::new(folder, health), gauge }
+        let (clock, _) = Clock::by_hand(UNIX_EPOCH + NOW);
+        let ledger = Mutex::new(Ledger::new(CompliancePlan::default()));
+        Self { ledger, shelf: Shelf::new(folder, health), clock, gauge }
     }
 
     fn count(&self, people: u64) {
-        (0..people).for_each(|_| lock(&self.ledger).add(NOW, "gate", "", MaskState::Mask));
+        let now = self.clock.now();
+        (0..people).for_each(|_| lock(&self.ledger).add(&now, "gate", "", MaskState::Mask));
+    }
+
+    fn keep(&mut self) {
+        self.shelf.keep(&self.ledger, &self.clock, true);
     }
 
     /// In the window and in the history.
@@ -42,7 +52,7 @@ impl Life {
 /// What a process that starts now takes over.
 fn on_disk(folder: &Path) -> [u64; 2] {
     let mut life = Life::new(Folder::new(folder));
-    life.shelf.keep(&life.ledger, NOW, false);
+    life.keep();
     assert_eq!(life.gauge.get(), 1);
     life.counted()
 }
@@ -53,17 +63,17 @@ fn counts_wait_for_a_disk_that_is_full_for_a_while() {
     let faults = Faults::default();
     let mut life = Life::new(Folder::failing(folder.path(), &faults));
     life.count(2);
-    life.shelf.keep(&life.ledger, NOW, true);
+    life.keep();
     faults.after(0);
     life.count(3);
-    life.shelf.keep(&life.ledger, NOW, true);
+    life.keep();
     assert_eq!(life.gauge.get(), 0);
     let problem = life.shelf.health.standing().problem.unwrap();
     assert!(problem.contains("wait in memory") && problem.contains("people.redb: ") && problem.contains("make room"));
     assert!(life.shelf.pause().is_some());
     life.count(5);
     faults.heal();
-    life.shelf.keep(&life.ledger, NOW, true);
+    life.keep();
     assert_eq!((life.gauge.get(), life.shelf.health.standing().problem), (1, None));
     assert_eq!(life.counted(), [10, 10]);
     drop(life);
@@ -75,19 +85,19 @@ fn a_disk_that_is_there_only_later_brings_what_was_counted_before() {
     let folder = tempfile::tempdir().unwrap();
     let mut life = Life::new(Folder::new(folder.path()));
     life.count(7);
-    life.shelf.keep(&life.ledger, NOW, true);
+    life.keep();
     drop(life);
     // Away: a file in place of the folder.
     let away = folder.path().with_extension("away");
     fs::rename(folder.path(), &away).unwrap();
     fs::write(folder.path(), "").unwrap();
     let mut life = Life::new(Folder::new(folder.path()));
-    life.shelf.keep(&life.ledger, NOW, true);
+    life.keep();
     life.count(4);
     assert_eq!((life.gauge.get(), life.counted()), (0, [4, 4]));
     fs::remove_file(folder.path()).unwrap();
     fs::rename(&away, folder.path()).unwrap();
-    life.shelf.keep(&life.ledger, NOW, true);
+    life.keep();
     assert_eq!((life.gauge.get(), life.counted()), (1, [11, 11]));
     drop(life);
     assert_eq!(on_disk(folder.path()), [11, 11]);
@@ -98,8 +108,8 @@ fn only_what_differs_is_written() {
     let key = |camera: &str, begin_s| Key { book: Book::Window, camera: camera.into(), zone: String::new(), begin_s };
     let row = |camera, begin_s, mask| Row { key: key(camera, begin_s), counts: Counts { mask, ..Counts::default() } };
     let found = [row("a", 0, 1), row("a", 60, 2), row("b", 0, 3)];
-    let (rows, gone) = difference(&found, vec![row("a", 60, 2), row("b", 0, 4), row("c", 0, 1)]);
-    assert_eq!((rows, gone), (vec![row("b", 0, 4), row("c", 0, 1)], vec![key("a", 0)]));
+    let changes = difference(&found, vec![row("a", 60, 2), row("b", 0, 4), row("c", 0, 1)]);
+    assert_eq!(changes, Changes { rows: vec![row("b", 0, 4), row("c", 0, 1)], gone: vec![key("a", 0)] });
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -142,12 +152,12 @@ proptest! {
                     life.count(more);
                     people += more;
                 }
-                Step::Keep => life.shelf.keep(&life.ledger, NOW, true),
+                Step::Keep => life.keep(),
                 Step::Full(steps) => faults.after(steps),
                 Step::Heal => faults.heal(),
                 Step::Restart(steps) => {
                     faults.heal();
-                    life.shelf.keep(&life.ledger, NOW, true);
+                    life.keep();
                     prop_assert_eq!(life.counted(), [people, people]);
                     drop(life);
                     steps.into_iter().for_each(|steps| faults.after(steps));
@@ -156,7 +166,7 @@ proptest! {
             }
         }
         faults.heal();
-        life.shelf.keep(&life.ledger, NOW, true);
+        life.keep();
         prop_assert_eq!(life.gauge.get(), 1);
         prop_assert_eq!(life.counted(), [people, people]);
         drop(life);

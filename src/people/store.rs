@@ -3,10 +3,14 @@
 //! A transaction is there whole or not at all, also after a crash. A file that cannot be trusted is moved aside, never
 //! mended by guessing, and counting begins anew.
 
+use std::time::Duration;
+
 use maskwatch_vision::compliance::Counts;
 use redb::{Database, ReadableTable, TableDefinition};
 
-use super::ledger::{Book, Key, Row};
+use super::ledger::{Changes, Key, Row};
+use super::place::Book;
+use crate::clock::Past;
 use crate::state_file::{self, Folder, Kind, StateError, StateFile};
 
 /// Of the counts.
@@ -29,6 +33,19 @@ type Table = TableDefinition<'static, StoredKey, StoredCounts>;
 
 const WINDOW: Table = Table::new("window");
 const QUARTERS: Table = Table::new("quarters");
+/// What is known of the time, in seconds.
+const CLOCK: TableDefinition<&str, u64> = TableDefinition::new("clock");
+const SURE: &str = "sure";
+const WALL: &str = "wall";
+const HELD: &str = "held";
+
+/// What was found on disk.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    pub(super) rows: Vec<Row>,
+    /// `None` in files of before it was kept.
+    pub(super) past: Option<Past>,
+}
 
 fn table(book: Book) -> Table {
     match book {
@@ -43,27 +60,30 @@ pub(super) struct Store(StateFile);
 
 impl Store {
     /// Opens the file in `folder`, and reads everything in it.
-    pub(super) fn open(folder: &Folder) -> Result<(Self, Vec<Row>), StateError> {
-        let (file, rows) = StateFile::open(folder, &KIND, read)?;
-        Ok((Self(file), rows))
+    pub(super) fn open(folder: &Folder) -> Result<(Self, Found), StateError> {
+        let (file, found) = StateFile::open(folder, &KIND, read)?;
+        Ok((Self(file), found))
     }
 
-    /// Writes rows, and takes out those of `gone`, in one transaction; on return that is on the disk.
-    pub(super) fn write(&self, rows: &[Row], gone: &[Key]) -> Result<(), StateError> {
-        if rows.is_empty() && gone.is_empty() {
-            return Ok(());
-        }
+    /// Writes what has changed, and what is known of the time, in one transaction; on return that is on the disk.
+    pub(super) fn write(&self, changes: &Changes, past: Past) -> Result<(), StateError> {
         self.0.with(|database| {
             let transaction = database.begin_write()?;
             for book in [Book::Window, Book::Quarters] {
                 let mut table = transaction.open_table(table(book))?;
-                for key in gone.iter().filter(|key| key.book == book) {
+                for key in changes.gone.iter().filter(|key| key.book == book) {
                     table.remove((key.camera.as_str(), key.zone.as_str(), key.begin_s))?;
                 }
-                for Row { key, counts } in rows.iter().filter(|row| row.key.book == book) {
+                for Row { key, counts } in changes.rows.iter().filter(|row| row.key.book == book) {
                     let Counts { mask, incorrect, no_mask, unknown } = *counts;
                     let key = (key.camera.as_str(), key.zone.as_str(), key.begin_s);
                     table.insert(key, [mask, incorrect, no_mask, unknown])?;
+                }
+            }
+            {
+                let mut table = transaction.open_table(CLOCK)?;
+                for (key, time) in [(SURE, past.sure), (WALL, past.wall), (HELD, past.held)] {
+                    table.insert(key, time.as_secs())?;
                 }
             }
             Ok(transaction.commit()?)
@@ -82,7 +102,7 @@ impl Store {
     }
 }
 
-fn read(database: &Database) -> Result<Vec<Row>, redb::Error> {
+fn read(database: &Database) -> Result<Found, redb::Error> {
     let mut rows = Vec::new();
     for book in [Book::Window, Book::Quarters] {
         let Some(table) = state_file::table(database, table(book))? else { continue };
@@ -93,7 +113,14 @@ fn read(database: &Database) -> Result<Vec<Row>, redb::Error> {
             rows.push(Row { key, counts: Counts { mask, incorrect, no_mask, unknown } });
         }
     }
-    Ok(rows)
+    let mut past = None;
+    if let Some(table) = state_file::table(database, CLOCK)? {
+        let time = |key| Ok::<_, redb::Error>(table.get(key)?.map(|time| Duration::from_secs(time.value())));
+        if let (Some(sure), Some(wall), Some(held)) = (time(SURE)?, time(WALL)?, time(HELD)?) {
+            past = Some(Past { sure, wall, held });
+        }
+    }
+    Ok(Found { rows, past })
 }
 
 #[cfg(test)]

@@ -7,6 +7,13 @@ fn row(book: Book, camera: &str, begin_s: u64, mask: u64) -> Row {
     Row { key, counts: Counts { mask, incorrect: 1, no_mask: 2, unknown: 3 } }
 }
 
+const PAST: Past =
+    Past { sure: Duration::from_secs(1000), wall: Duration::from_secs(2000), held: Duration::from_secs(30) };
+
+fn write(store: &Store, rows: &[Row], gone: &[Key]) {
+    store.write(&Changes { rows: rows.to_vec(), gone: gone.to_vec() }, PAST).unwrap();
+}
+
 fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by(|a, b| a.key.cmp(&b.key));
     rows
@@ -16,20 +23,21 @@ fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
 fn rows_come_back_as_they_were_last_written() {
     let folder = tempfile::tempdir().unwrap();
     let inside = Folder::new(&folder.path().join("a/b"));
-    let (store, rows) = Store::open(&inside).unwrap();
-    assert!(rows.is_empty());
-    store.write(&[row(Book::Window, "gate", 60, 1), row(Book::Quarters, "gate", 0, 1)], &[]).unwrap();
-    store.write(&[row(Book::Window, "gate", 60, 5), row(Book::Window, "yard", 120, 2)], &[]).unwrap();
+    let (store, found) = Store::open(&inside).unwrap();
+    assert!(found.rows.is_empty() && found.past.is_none());
+    write(&store, &[row(Book::Window, "gate", 60, 1), row(Book::Quarters, "gate", 0, 1)], &[]);
+    write(&store, &[row(Book::Window, "gate", 60, 5), row(Book::Window, "yard", 120, 2)], &[]);
     drop(store);
-    let (store, rows) = Store::open(&inside).unwrap();
+    let (store, Found { rows, past }) = Store::open(&inside).unwrap();
+    assert_eq!(past, Some(PAST));
     let expected =
         vec![row(Book::Window, "gate", 60, 5), row(Book::Window, "yard", 120, 2), row(Book::Quarters, "gate", 0, 1)];
     assert_eq!(sorted(rows), expected);
     store.forget([(Book::Window, 100), (Book::Quarters, 1)]).unwrap();
-    assert_eq!(store.0.with(read).unwrap(), [row(Book::Window, "yard", 120, 2)]);
+    assert_eq!(store.0.with(read).unwrap().rows, [row(Book::Window, "yard", 120, 2)]);
     let gone = [row(Book::Window, "yard", 120, 0).key];
-    store.write(&[row(Book::Window, "gate", 180, 9)], &gone).unwrap();
-    assert_eq!(store.0.with(read).unwrap(), [row(Book::Window, "gate", 180, 9)]);
+    write(&store, &[row(Book::Window, "gate", 180, 9)], &gone);
+    assert_eq!(store.0.with(read).unwrap().rows, [row(Book::Window, "gate", 180, 9)]);
 }
 
 #[test]
@@ -41,7 +49,8 @@ fn a_store_of_the_first_version_is_read() {
     transaction.open_table(WINDOW).unwrap().insert(("gate", "", 60), [1, 2, 3, 4]).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    let (_, rows) = Store::open(&Folder::new(folder.path())).unwrap();
+    let (_, Found { rows, past }) = Store::open(&Folder::new(folder.path())).unwrap();
+    assert_eq!(past, None);
     let counts = Counts { mask: 1, incorrect: 2, no_mask: 3, unknown: 4 };
     assert_eq!(rows.iter().map(|row| row.counts).collect::<Vec<_>>(), [counts]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maskwatch::camera::{Failure, Listener};
+use maskwatch::clock::Clock;
 use maskwatch::config::plan::{
     CameraPlan, EventsPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl, WebhookPlan,
 };
@@ -35,7 +36,8 @@ impl Source {
         let file = SinkPlan { name: "truth".into(), target: SinkTarget::Jsonl(file) };
         let plan = EventsPlan { sinks: [vec![file], sinks].concat(), ..EventsPlan::default() };
         let metrics = Metrics::new().unwrap();
-        let events = Events::start(&plan, Some(&folder.join("state")), &metrics, |_, _| Counts::default()).unwrap();
+        let (clock, state) = (Clock::system(metrics.clock_suspect()), folder.join("state"));
+        let events = Events::start(&plan, Some(&state), &metrics, clock, |_, _| Counts::default()).unwrap();
         let mut camera = CameraPlan::new("gate", CameraUrl::parse("rtsp://127.0.0.1:9/x").unwrap());
         camera.labels.insert("site".into(), "mall-a".into());
         events.watch(&camera);

@@ -5,7 +5,7 @@
 //! Counts are whole numbers, so sums, merges and reloads are exact.
 
 use std::collections::BTreeMap;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -139,14 +139,9 @@ impl ComplianceWindow {
         Self { bucket_s, window_s, min_known: config.min_known, buckets: BTreeMap::new() }
     }
 
-    /// Counts a person at `time`, and forgets buckets that have left the window by then. Buckets further ahead than a
-    /// window are forgotten too: the clock was wrong then.
+    /// Counts a person at `time`. Nothing is forgotten for it, see [`Self::expire`]: the time may be wrong.
     pub fn add(&mut self, time: Duration, state: MaskState) {
-        let number = self.number(time);
-        self.buckets.entry(number).or_default().add(state);
-        let span = self.span();
-        let kept = (number + 1).saturating_sub(span)..=number.saturating_add(span);
-        self.buckets.retain(|number, _| kept.contains(number));
+        self.buckets.entry(self.number(time)).or_default().add(state);
     }
 
     /// Beginning and counts of the bucket that `time` is in.
@@ -156,30 +151,32 @@ impl ComplianceWindow {
         (begin, self.buckets.get(&number).copied().unwrap_or_default())
     }
 
-    /// Adds what was counted in the bucket that `begin` is in, as [`Self::bucket`] told it; what had left the window by
-    /// `now`, or is further ahead than one, is left out. Returns whether it was added.
-    pub fn restore(&mut self, begin: Duration, counts: Counts, now: Duration) -> bool {
-        let (number, last, span) = (self.number(begin), self.number(now), self.span());
-        let fits = ((last + 1).saturating_sub(span)..=last.saturating_add(span)).contains(&number);
-        if fits {
-            *self.buckets.entry(number).or_default() += counts;
-        }
-        fits
+    /// Adds what was counted in the bucket that `begin` is in, as [`Self::bucket`] told it.
+    pub fn restore(&mut self, begin: Duration, counts: Counts) {
+        *self.buckets.entry(self.number(begin)).or_default() += counts;
+    }
+
+    /// Whether the bucket that `begin` is in has not left the window by `now`.
+    pub fn holds(&self, begin: Duration, now: Duration) -> bool {
+        self.number(begin) >= self.first(now)
     }
 
     /// Forgets the buckets that have left the window by `now`; true where none is left.
     pub fn expire(&mut self, now: Duration) -> bool {
-        let first = (self.number(now) + 1).saturating_sub(self.span());
-        self.buckets = self.buckets.split_off(&first);
+        self.buckets = self.buckets.split_off(&self.first(now));
         self.buckets.is_empty()
+    }
+
+    /// The time that the window which ends at `now` covers: whole buckets.
+    pub fn extent(&self, now: Duration) -> Range<Duration> {
+        let begin = |number: u64| Duration::from_secs(number.saturating_mul(self.bucket_s));
+        begin(self.first(now))..begin(self.number(now).saturating_add(1))
     }
 
     /// Sum over the window that ends at `now`. People from after `now` (a clock set back) are left out.
     pub fn counts(&self, now: Duration) -> Counts {
-        let last = self.number(now);
-        let first = (last + 1).saturating_sub(self.span());
         let mut sum = Counts::default();
-        self.buckets.range(first..=last).for_each(|(_, counts)| sum += *counts);
+        self.buckets.range(self.first(now)..=self.number(now)).for_each(|(_, counts)| sum += *counts);
         sum
     }
 
@@ -217,6 +214,11 @@ impl ComplianceWindow {
     fn number(&self, time: Duration) -> u64 {
         // What was read from a file may hold a 0.
         time.as_secs() / self.bucket_s.max(1)
+    }
+
+    /// Number of the first bucket of the window that ends at `now`.
+    fn first(&self, now: Duration) -> u64 {
+        self.number(now).saturating_add(1).saturating_sub(self.span())
     }
 
     /// Number of buckets in the window.

@@ -81,7 +81,7 @@ fn a_clock_that_was_far_ahead_does_not_stop_the_counting() {
     fill(&mut w, MINUTE * 1_000_000, 5, 0, 0);
     fill(&mut w, MINUTE * 100, 1, 1, 0);
     assert_eq!(w.figure(MINUTE * 100).counts, Counts { mask: 1, no_mask: 1, ..Counts::default() });
-    assert_eq!(w.counts(MINUTE * 1_000_000).total(), 0);
+    assert_eq!(w.counts(MINUTE * 1_000_000).total(), 5, "who came then is not forgotten: it may be this that is wrong");
 }
 
 #[test]
@@ -93,8 +93,10 @@ fn a_window_is_restored_from_its_buckets() {
     let rows: Vec<_> = [10, 11, 40, 69].map(|minute| before.bucket(MINUTE * minute + MINUTE / 2)).into();
     assert_eq!(rows[2].0, MINUTE * 40);
     let mut after = window(60, 1);
-    let restored = rows.iter().filter(|(begin, counts)| after.restore(*begin, *counts, MINUTE * 70));
-    assert_eq!(restored.count(), 3, "minute 10 has left an hour that ends with minute 70");
+    rows.iter().for_each(|(begin, counts)| after.restore(*begin, *counts));
+    let held = |(begin, _): &&(Duration, Counts)| after.holds(*begin, MINUTE * 70);
+    assert_eq!(rows.iter().filter(held).count(), 3, "minute 10 has left an hour that ends with minute 70");
+    assert_eq!(after.extent(MINUTE * 70), MINUTE * 11..MINUTE * 71);
     assert_eq!(after.figure(MINUTE * 70), before.figure(MINUTE * 70));
     assert!(!after.expire(MINUTE * 128) && after.expire(MINUTE * 129));
 }
@@ -124,7 +126,9 @@ proptest! {
             people[..=n].iter().filter(|person| person.0 >= from).for_each(|person| truth.add(person.1));
             prop_assert_eq!(w.counts(now), truth);
         }
+        w.expire(now);
         prop_assert!(w.buckets.len() <= minutes as usize);
+        prop_assert_eq!(w.counts(now).total(), w.buckets.values().map(Counts::total).sum::<u64>());
         let figure = w.figure(now);
         prop_assert_eq!(figure.ratio.is_some(), figure.counts.known() > 0);
     }

@@ -19,6 +19,7 @@ use self::webhook::Webhook;
 use super::Running;
 use super::spool::{Lane, Record};
 use crate::backoff::Backoff;
+use crate::clock::Clock;
 use crate::config::plan::{SinkPlan, SinkTarget};
 use crate::metrics::{EventResult, SinkMetrics};
 
@@ -92,10 +93,15 @@ impl Senders {
     ///
     /// # Errors
     /// A sink's certificates cannot be read, or the system gives no thread.
-    pub(super) fn start(plans: &[SinkPlan], lanes: Vec<Lane>, metrics: &Arc<[SinkMetrics]>) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        plans: &[SinkPlan],
+        lanes: Vec<Lane>,
+        metrics: &Arc<[SinkMetrics]>,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
         let mut sinks = Vec::new();
         for ((plan, lane), metrics) in plans.iter().zip(lanes).zip(metrics.iter()) {
-            let target = Target::new(plan).with_context(|| format!("events: sink {}", plan.name))?;
+            let target = Target::new(plan, clock).with_context(|| format!("events: sink {}", plan.name))?;
             sinks.push((target, Progress { lane, metrics: metrics.clone() }));
         }
         let runtime =
@@ -140,10 +146,10 @@ enum Target {
 }
 
 impl Target {
-    fn new(plan: &SinkPlan) -> anyhow::Result<Self> {
+    fn new(plan: &SinkPlan, clock: &Clock) -> anyhow::Result<Self> {
         Ok(match &plan.target {
             SinkTarget::Jsonl(plan) => Self::Jsonl(Jsonl::new(plan)),
-            SinkTarget::Webhook(plan) => Self::Webhook(Box::new(Webhook::new(plan)?)),
+            SinkTarget::Webhook(plan) => Self::Webhook(Box::new(Webhook::new(plan, clock.clone())?)),
             SinkTarget::Mqtt(plan) => Self::Mqtt(Box::new(Mqtt::new(plan)?)),
             SinkTarget::Nats(plan) => Self::Nats(Box::new(Nats::new(plan)?)),
         })

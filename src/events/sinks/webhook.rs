@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sha2::Sha256;
 
 use super::{Progress, Sink, Trouble};
+use crate::clock::Clock;
 use crate::config::plan::{Remote, WebhookPlan};
 use crate::config::secret::signing_key;
 use crate::events::spool::Record;
@@ -35,13 +36,14 @@ const IDLE: Duration = Duration::from_secs(30);
 pub(super) struct Webhook {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     uri: Uri,
+    clock: Clock,
     timeout: Duration,
     login: Option<HeaderValue>,
     key: Option<Vec<u8>>,
 }
 
 impl Webhook {
-    pub(super) fn new(plan: &WebhookPlan) -> anyhow::Result<Self> {
+    pub(super) fn new(plan: &WebhookPlan, clock: Clock) -> anyhow::Result<Self> {
         let Remote { url, credentials, timeout, ca_file } = &plan.remote;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
@@ -68,7 +70,7 @@ impl Webhook {
         let uri = url.expose().parse().map_err(|_| anyhow::anyhow!("the url cannot be used for HTTP"))?;
         let login = login.transpose().context("login")?;
         let key = plan.secret.as_ref().and_then(|secret| signing_key(secret.expose()));
-        Ok(Self { client, uri, timeout: *timeout, login, key })
+        Ok(Self { client, uri, clock, timeout: *timeout, login, key })
     }
 
     fn request(&self, record: &Record, now: SystemTime) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
@@ -90,7 +92,7 @@ impl Webhook {
     }
 
     async fn post(&self, record: &Record) -> Result<(StatusCode, HeaderMap), Trouble> {
-        let request = self.request(record, SystemTime::now());
+        let request = self.request(record, self.clock.wall());
         let request = request.map_err(|error| Trouble::new(error.to_string(), "check the url"))?;
         let exchange = async {
             let response: Response<_> = self.client.request(request).await.map_err(|error| unreachable(&error))?;
@@ -111,7 +113,7 @@ impl Sink for Webhook {
                 Verdict::Taken => progress.delivered(record),
                 Verdict::Refused(why) => progress.rejected(record, &format!("HTTP {status}, {why}")),
                 Verdict::Later(hint) => {
-                    let retry_after = retry_after(&headers, SystemTime::now());
+                    let retry_after = retry_after(&headers, self.clock.wall());
                     return Err(Trouble { retry_after, ..Trouble::new(format!("HTTP {status}"), hint) });
                 }
             }

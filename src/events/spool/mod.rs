@@ -204,4 +204,6 @@ impl Spool {
 }
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod tests;

@@ -167,6 +167,16 @@ fn zones_and_lines_count_each_person_once() {
         let (status, text) = refused(query);
         assert!(status == 400 && text.contains(said), "{query}: {status} {text}");
     }
+    let all = api(&app, "/people?from=0&to=4000000000&by=15m");
+    let quarters = all["stretches"].as_array().unwrap();
+    // The 14 days that are kept, and the quarters at both ends.
+    assert!((14 * 96..=14 * 96 + 2).contains(&quarters.len()), "{}", quarters.len());
+    assert_eq!((&all["clamped"], &all["from"], &all["kept_from"]), (&true.into(), &quarters[0]["from"], &all["from"]));
+    assert_eq!(total(&all["whole"]["people"]), quarters.iter().map(|quarter| total(&quarter["people"])).sum::<u64>());
+    assert_eq!(api(&app, "/people")["clamped"], false);
+    let nothing = api(&app, "/people?from=0&to=900");
+    assert_eq!((&nothing["clamped"], &nothing["whole"], &nothing["from"]), (&true.into(), &Value::Null, &Value::Null));
+    assert_eq!(scrape.get("clock_suspect", &[]), 0.0);
     assert_eq!(http::get(app.http, "/api/v1/cameras/nobody/people").unwrap().status, 404);
     let picture = http::get(app.http, "/api/v1/cameras/gate/snapshot.jpg").unwrap();
     assert_eq!(picture.status, 200);

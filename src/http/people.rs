@@ -1,6 +1,7 @@
 //! People by camera, zone and time, as the API tells them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::ops::Range;
+use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use maskwatch_vision::compliance::Figure;
@@ -54,6 +55,11 @@ impl Question {
         };
         Ok(Self { from, to, by, step, zone: query.zone.clone().unwrap_or_default() })
     }
+
+    /// The part of it that there may be people of; `kept`: of when anything is.
+    fn within(&self, kept: &Range<Duration>) -> (Duration, Duration) {
+        (self.from.clamp(kept.start, kept.end), self.to.clamp(kept.start, kept.end))
+    }
 }
 
 /// A time out of a query.
@@ -76,32 +82,42 @@ fn time(key: &str, text: &str) -> Result<Duration, String> {
 /// # Errors
 /// What is wrong with the query.
 pub(super) fn history(entry: &Entry, state: &State, query: &Query) -> Result<Value, String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let question = Question::of(query, now)?;
+    let question = Question::of(query, state.people.now())?;
     let zones = entry.metrics.zones();
     if question.zone != WHOLE_PICTURE && !zones.contains(&question.zone) {
         let known = if zones.is_empty() { "none".to_owned() } else { zones.join(", ") };
         return Err(format!("zone={} is no zone of this camera (it has: {known})", question.zone));
     }
     let name = &entry.plan.name;
-    let ask = |step| state.people.history(name, &question.zone, (question.from, question.to), step);
-    let stretches = ask(question.step);
-    let whole = ask(Duration::MAX / 2).first().copied();
+    let kept = state.people.extent(name, &question.zone);
+    let (from, to) = question.within(&kept);
+    let ask = |to, step| state.people.history(name, &question.zone, (from, to), step);
+    let stretches = ask(to, question.step);
+    let end = stretches.last().map(|last| last.to);
+    let whole = end.and_then(|end| ask(end, Duration::MAX / 2).first().copied());
     Ok(json!({
         "camera": name,
         "zone": question.zone,
         "by": question.by,
         "min_people": state.people.plan().min_people,
+        "from": stretches.first().map(|first| timestamp(first.from)),
+        "to": end.map(timestamp),
+        "kept_from": timestamp(kept.start),
+        "clamped": question.from < from || question.to > end.unwrap_or_default(),
         "whole": whole.map(|whole| stretch(&whole)),
         "stretches": stretches.iter().map(stretch).collect::<Vec<_>>(),
     }))
 }
 
+/// RFC 3339 in UTC, seconds.
+fn timestamp(time: Duration) -> String {
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + time).to_string()
+}
+
 fn stretch(stretch: &Stretch) -> Value {
-    let time = |time: Duration| humantime::format_rfc3339_seconds(UNIX_EPOCH + time).to_string();
     let mut value = share(&stretch.figure);
-    value.insert("from".into(), time(stretch.from).into());
-    value.insert("to".into(), time(stretch.to).into());
+    value.insert("from".into(), timestamp(stretch.from).into());
+    value.insert("to".into(), timestamp(stretch.to).into());
     Value::Object(value)
 }
 
@@ -156,6 +172,20 @@ mod tests {
         assert_eq!(question("1763967600", "1763971200", None).unwrap(), asked);
         let usual = question("", "", Some("day")).unwrap();
         assert_eq!((usual.to, usual.to - usual.from, usual.step), (Duration::from_secs(1_764_000_000), DAY, DAY));
+    }
+
+    #[test]
+    fn a_question_is_taken_to_what_is_kept() {
+        let kept = Duration::from_secs(1_763_000_000)..Duration::from_secs(1_764_000_900);
+        let within = |from, to| question(from, to, None).unwrap().within(&kept);
+        assert_eq!(within("0", ""), (kept.start, Duration::from_secs(1_764_000_000)));
+        assert_eq!(within("0", "9999999999"), (kept.start, kept.end));
+        assert_eq!(within("1763967600", "1763971200").0, Duration::from_secs(1_763_967_600));
+        // Nothing of it is.
+        for (from, to) in [("0", "900"), ("1864000000", "1865000000")] {
+            let (from, to) = within(from, to);
+            assert_eq!(from, to);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
@@ -22,13 +22,15 @@ use crate::camera::Listener;
 use crate::clock::Clock;
 use crate::config::plan::{InferencePlan, Plan};
 use crate::events::Events;
-use crate::fleet::{self, Cause, Files, Fleet, Outcome, Shared, Standing, Wish, Wishes};
+use crate::fleet::{
+    self, CameraWish, Cause, Deed, Files, Fleet, Outcome, Refusal, Shared, Standing, Wish, Wishes, Written,
+};
 use crate::http::{HttpServer, Listening, State};
 use crate::metrics::Metrics;
 use crate::people::{Keeper, People};
 use crate::roster::Roster;
 use crate::rtsp::RtspServer;
-use crate::{config, logging};
+use crate::{config, logging, privacy};
 
 /// How often the service says that it is alive, at least.
 const ALIVE: Duration = Duration::from_secs(1);
@@ -190,6 +192,9 @@ impl Service {
                         answer.send(outcome).ok();
                     }
                 }
+                Ok(Wish::Camera(wish, answer)) => {
+                    answer.send(self.write(config, &wish)).ok();
+                }
                 Ok(Wish::Models(plan, loaded)) => self.models_came(&plan, loaded),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -220,6 +225,41 @@ impl Service {
         }
         self.standing.applied(cause, &wanted.version, steps.clone(), &restart);
         Outcome::Applied { steps }
+    }
+
+    /// Writes or takes away a camera's file, once it is known that the whole is good with it, and brings it into force.
+    fn write(&mut self, config: &mut ConfigFile, wish: &CameraWish) -> Result<(), Refusal> {
+        let plan = self.fleet.plan();
+        let written = config.written(plan).ok_or(Refusal::NoInclude)?;
+        let there = written.is_ours(plan, &wish.name)?;
+        let present = plan.cameras.iter().find(|camera| camera.name == wish.name);
+        match (&wish.deed, there) {
+            (Deed::Add(_), true) => return Err(Refusal::Present),
+            (Deed::Change(_) | Deed::Remove, false) => return Err(Refusal::Absent),
+            _ if wish.seen.as_deref().is_some_and(|seen| present != Some(seen)) => return Err(Refusal::Changed),
+            _ => {}
+        }
+        let path = written.path(&wish.name)?;
+        let texts = match &wish.deed {
+            Deed::Add(values) | Deed::Change(values) => Some(written.texts(&wish.name, values)?),
+            Deed::Remove => None,
+        };
+        config.check(path, texts.as_ref().map(|texts| texts.checked.clone())).map_err(Refusal::Bad)?;
+        match &texts {
+            Some(texts) => written.put(&wish.name, texts)?,
+            None => written.remove(&wish.name)?,
+        }
+        let deed = match &wish.deed {
+            Deed::Add(_) => "added",
+            Deed::Change(_) => "changed",
+            Deed::Remove => "removed",
+        };
+        tracing::info!(target: privacy::AUDIT, camera = wish.name, by = wish.by, "camera {deed} by the API");
+        match self.reload(config, Cause::Api) {
+            Outcome::Applied { .. } => Ok(()),
+            // Something else was broken in between.
+            Outcome::Refused { problems } => Err(Refusal::Bad(problems)),
+        }
     }
 
     /// Beside those that run: they are replaced when the new ones are ready.
@@ -292,12 +332,25 @@ impl ConfigFile {
         Ok(Self { source: Some((file, files)) })
     }
 
+    /// Where cameras of a plan of this file may be written.
+    fn written(&self, plan: &Plan) -> Option<Written> {
+        let (file, _) = self.source.as_ref()?;
+        Written::of(plan.include.as_ref()?, file.parent().unwrap_or(Path::new("")))
+    }
+
+    /// What would be wrong if an included file had this text, or (`None`) were not there.
+    fn check(&self, path: PathBuf, text: Option<String>) -> Result<(), Vec<String>> {
+        let Some((file, _)) = &self.source else { return Ok(()) };
+        config::load_instead(file, Some((path, text))).plan.map(drop).map_err(|error| error.lines())
+    }
+
     fn read(&mut self) -> Result<Plan, Vec<String>> {
         let Some((file, files)) = &self.source else {
             return Err(vec!["there is no configuration file: the service runs by its command line".to_owned()]);
         };
+        let before = files.look();
         let loaded = config::load_all(file);
-        files.set(loaded.depends_on);
+        files.set(loaded.depends_on, before);
         loaded.plan.map_err(|error| error.lines())
     }
 }

@@ -63,6 +63,7 @@ fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> a
         events: EventsPlan::default(),
         cameras: cameras.iter().enumerate().map(camera).collect::<anyhow::Result<_>>()?,
         version: String::new(),
+        include: None,
         included: Default::default(),
     })
 }

@@ -34,7 +34,12 @@ pub(super) fn read(
     surroundings: &Surroundings,
     problems: &mut Vec<Problem>,
 ) -> Result<Vec<Included>, (String, &'static str)> {
-    let files = files(pattern, &surroundings.folder)?;
+    let mut files = files(pattern, &surroundings.folder)?;
+    if let Some((file, text)) = &surroundings.instead {
+        files.retain(|other| other != file);
+        files.extend(text.is_some().then(|| file.clone()));
+        files.sort();
+    }
     let folder = surroundings.folder.join(pattern);
     surroundings.note(folder.parent().unwrap_or(Path::new("")));
     Ok(files.into_iter().filter_map(|file| read_one(file, surroundings, problems)).collect())
@@ -71,7 +76,8 @@ fn read_one(file: PathBuf, surroundings: &Surroundings, problems: &mut Vec<Probl
 type Parsed = (Node, Vec<(Vec<Step>, RawCamera)>, String);
 
 fn parse(file: &Path, surroundings: &Surroundings, problems: &mut Vec<Problem>) -> Option<Parsed> {
-    let bytes = match std::fs::read(file) {
+    let instead = surroundings.instead.as_ref().filter(|(other, _)| other == file).and_then(|(_, text)| text.clone());
+    let bytes = match instead.map_or_else(|| std::fs::read(file), |text| Ok(text.into_bytes())) {
         Ok(bytes) => bytes,
         Err(error) => {
             problems.push(Problem::new(1, "", format!("cannot be read: {error}")));

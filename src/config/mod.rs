@@ -37,12 +37,14 @@ pub struct Surroundings<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     /// Files and folders that were looked at.
     looked_at: RefCell<BTreeSet<PathBuf>>,
+    /// An included file as it would be; `None`: taken away.
+    instead: Option<(PathBuf, Option<String>)>,
 }
 
 impl<'a> Surroundings<'a> {
     /// `file`: its name, for messages; `folder`: where relative paths in it start; `env`: gives environment variables.
     pub fn new(file: impl Into<PathBuf>, folder: impl Into<PathBuf>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { file: file.into(), folder: folder.into(), env, looked_at: RefCell::default() }
+        Self { file: file.into(), folder: folder.into(), env, looked_at: RefCell::default(), instead: None }
     }
 
     fn note(&self, path: &Path) {
@@ -68,9 +70,14 @@ pub fn load(file: &Path) -> Result<Plan, ConfigError> {
 
 /// The same, and what it depends on.
 pub fn load_all(file: &Path) -> Loaded {
+    load_instead(file, None)
+}
+
+/// The same as if an included file had another text, or (`None`) were not there.
+pub fn load_instead(file: &Path, instead: Option<(PathBuf, Option<String>)>) -> Loaded {
     let env = |name: &str| std::env::var(name).ok();
     let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
-    let surroundings = Surroundings::new(file, folder, &env);
+    let surroundings = Surroundings { instead, ..Surroundings::new(file, folder, &env) };
     surroundings.note(file);
     let plan = read_text(file).and_then(|text| parse(&text, &surroundings));
     Loaded { plan, depends_on: surroundings.looked_at.into_inner() }
@@ -108,7 +115,7 @@ pub fn parse(text: &str, surroundings: &Surroundings) -> Result<Plan, ConfigErro
         let included = included(&raw, &tree, surroundings, &mut problems);
         let version = version(std::iter::once(text).chain(included.iter().map(|included| included.text.as_str())));
         let plan = validate::plan(&raw, &tree, &included, surroundings, &mut problems);
-        Some(Plan { version, ..plan })
+        Some(Plan { version, include: raw.include.clone(), ..plan })
     });
     match plan {
         Some(plan) if problems.is_empty() => Ok(plan),

@@ -37,6 +37,8 @@ pub struct Plan {
     /// Which text this is: the first twelve digits of the SHA-256 of all files; empty for a plan that was not read from
     /// files.
     pub version: String,
+    /// The pattern of included files.
+    pub include: Option<String>,
     /// The included file that each camera of such a file is from.
     pub included: BTreeMap<String, PathBuf>,
 }

@@ -36,7 +36,8 @@ pub(super) fn plan(
     let compliance = compliance::plan(&mut check, &raw.compliance);
     let (cameras, included) = camera::all(&mut check, raw, included, statistics);
     let events = events::plan(&mut check, &raw.events);
-    Plan { http, rtsp, state_dir, inference, compliance, cameras, events, version: String::new(), included }
+    let (version, include) = (String::new(), None);
+    Plan { http, rtsp, state_dir, inference, compliance, cameras, events, version, include, included }
 }
 
 /// Longest name: a label of DNS.

@@ -18,6 +18,7 @@ fn plan(cameras: Vec<CameraPlan>) -> Plan {
         cameras,
         events: EventsPlan::default(),
         version: String::new(),
+        include: None,
         included: Default::default(),
     }
 }

@@ -4,8 +4,9 @@
 //! `git pull`, and a ConfigMap, whose link `..data` is swapped, all end in another look. It also looks by itself now and
 //! then, for file systems that wake nobody. Several changes within a moment are one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -43,14 +44,20 @@ impl Look {
     }
 }
 
-/// What all of them look like.
-fn look(paths: &BTreeSet<PathBuf>) -> Vec<Look> {
-    paths.iter().map(|path| Look::at(path)).collect()
+/// What paths look like.
+type Looks = BTreeMap<PathBuf, Look>;
+
+fn look(paths: &BTreeSet<PathBuf>) -> Looks {
+    paths.iter().map(|path| (path.clone(), Look::at(path))).collect()
 }
+
+/// What files looked like at a moment.
+pub struct Seen(Looks);
 
 /// A thread that watches files. Dropping it ends the thread.
 pub struct Files {
-    paths: Option<Sender<BTreeSet<PathBuf>>>,
+    paths: Mutex<BTreeSet<PathBuf>>,
+    known: Option<Sender<Looks>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -64,21 +71,30 @@ impl Files {
         let known = look(&paths);
         let thread = std::thread::Builder::new()
             .name("config-files".into())
-            .spawn(move || Eye::new(paths, known).run(&receiver, &changed))?;
-        Ok(Self { paths: Some(sender), thread: Some(thread) })
+            .spawn(move || Eye::new(known).run(&receiver, &changed))?;
+        Ok(Self { paths: Mutex::new(paths), known: Some(sender), thread: Some(thread) })
     }
 
-    /// Watches these from now on.
-    pub fn set(&self, paths: BTreeSet<PathBuf>) {
-        if let Some(sender) = &self.paths {
-            sender.send(paths).ok();
+    /// What the files look like now: to be asked before they are read.
+    pub fn look(&self) -> Seen {
+        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Seen(look(&paths))
+    }
+
+    /// The files have been read since `seen`, and these are watched from now on. What has changed since then is a change.
+    pub fn set(&self, paths: BTreeSet<PathBuf>, seen: Seen) {
+        let mut known = look(&paths);
+        known.extend(seen.0.into_iter().filter(|(path, _)| paths.contains(path)));
+        *self.paths.lock().unwrap_or_else(PoisonError::into_inner) = paths;
+        if let Some(sender) = &self.known {
+            sender.send(known).ok();
         }
     }
 }
 
 impl Drop for Files {
     fn drop(&mut self) {
-        drop(self.paths.take());
+        drop(self.known.take());
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
         }
@@ -86,8 +102,7 @@ impl Drop for Files {
 }
 
 struct Eye {
-    paths: BTreeSet<PathBuf>,
-    known: Vec<Look>,
+    known: Looks,
     woken: Receiver<()>,
     wake: Sender<()>,
     /// `None`: the system wakes nobody.
@@ -95,10 +110,10 @@ struct Eye {
 }
 
 impl Eye {
-    fn new(paths: BTreeSet<PathBuf>, known: Vec<Look>) -> Self {
+    fn new(known: Looks) -> Self {
         // One wish to be woken is as good as many.
         let (wake, woken) = bounded(1);
-        let mut eye = Self { paths, known, woken, wake, watcher: None };
+        let mut eye = Self { known, woken, wake, watcher: None };
         eye.renew();
         eye
     }
@@ -111,7 +126,7 @@ impl Eye {
             Ok(watcher) => watcher,
             Err(error) => return tracing::info!("changed files are found by looking only: {error}"),
         };
-        for folder in folders(&self.paths) {
+        for folder in folders(self.known.keys()) {
             if let Err(error) = watcher.watch(&folder, notify::RecursiveMode::NonRecursive) {
                 tracing::debug!(folder = %folder.display(), "not watched, looked at now and then: {error}");
             }
@@ -119,25 +134,26 @@ impl Eye {
         self.watcher = Some(watcher);
     }
 
-    fn run(mut self, paths: &Receiver<BTreeSet<PathBuf>>, changed: &dyn Fn()) {
-        let mut restless: Option<(Instant, Instant, Vec<Look>)> = None;
+    fn run(mut self, known: &Receiver<Looks>, changed: &dyn Fn()) {
+        let mut restless: Option<(Instant, Instant, Looks)> = None;
         loop {
             let limit = if restless.is_some() { QUIET / 4 } else { LOOK };
             crossbeam_channel::select! {
-                recv(paths) -> paths => match paths {
-                    Ok(paths) if paths != self.paths => {
-                        self.paths = paths;
-                        self.known = look(&self.paths);
-                        self.renew();
+                recv(known) -> known => match known {
+                    Ok(known) => {
+                        let others = !known.keys().eq(self.known.keys());
+                        self.known = known;
+                        if others {
+                            self.renew();
+                        }
                     }
-                    Ok(_) => {}
                     Err(_) => return,
                 },
                 recv(self.woken) -> _ => {}
                 default(limit) => {}
             }
             let now = Instant::now();
-            let seen = look(&self.paths);
+            let seen: Looks = self.known.keys().map(|path| (path.clone(), Look::at(path))).collect();
             restless = match restless.take() {
                 None if seen == self.known => None,
                 None => Some((now, now, seen)),
@@ -156,13 +172,13 @@ impl Eye {
 }
 
 /// The folders in which changes show, those that links lead to included.
-fn folders(paths: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+fn folders<'a>(paths: impl Iterator<Item = &'a PathBuf> + Clone) -> BTreeSet<PathBuf> {
     let folder = |path: &Path| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if path.is_dir() { path.to_path_buf() } else { parent.unwrap_or(Path::new(".")).to_path_buf() }
     };
-    let targets = paths.iter().filter_map(|path| path.canonicalize().ok());
-    paths.iter().cloned().chain(targets).map(|path| folder(&path)).filter(|folder| folder.is_dir()).collect()
+    let targets = paths.clone().filter_map(|path| path.canonicalize().ok());
+    paths.cloned().chain(targets).map(|path| folder(&path)).filter(|folder| folder.is_dir()).collect()
 }
 
 #[cfg(test)]
@@ -199,9 +215,18 @@ mod tests {
         std::os::unix::fs::symlink("..2", at("..new")).unwrap();
         std::fs::rename(at("..new"), at("..data")).unwrap();
         once("a link swapped");
-        files.set(BTreeSet::from([at("c.yaml"), folder.path().to_path_buf()]));
+        let seen = files.look();
+        files.set(BTreeSet::from([at("c.yaml"), folder.path().to_path_buf()]), seen);
         assert!(told.recv_timeout(2 * QUIET).is_err(), "other paths are no change");
         std::fs::write(at("e.yaml"), "").unwrap();
         once("a file more in a folder");
+        let (seen, paths) = (files.look(), BTreeSet::from([at("d.yaml")]));
+        std::fs::write(at("d.yaml"), "while it was read").unwrap();
+        files.set(paths, seen);
+        assert!(told.recv_timeout(3 * QUIET).is_err(), "d.yaml was not watched before");
+        let seen = files.look();
+        std::fs::write(at("d.yaml"), "while it was read again").unwrap();
+        files.set(BTreeSet::from([at("d.yaml")]), seen);
+        once("changed while it was read");
     }
 }

@@ -10,6 +10,7 @@ mod difference;
 mod files;
 mod standing;
 mod wish;
+mod written;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +21,8 @@ use maskwatch_vision::zone::Areas;
 pub use difference::{Action, CameraChange, Difference, Part, Step};
 pub use files::Files;
 pub use standing::{Attempt, Cause, Outcome, Stand, Standing};
-pub use wish::{Answer, Wish, Wishes};
+pub use wish::{Answer, CameraWish, Deed, Wish, Wishes};
+pub use written::{Refusal, Written};
 
 use crate::camera::{CameraContext, CameraHandle, Listener, Supervisor};
 use crate::config::Plan;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use maskwatch_engine::Engine;
+use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::standing::{Cause, Outcome};
-use crate::config::plan::InferencePlan;
+use super::written::Refusal;
+use crate::config::plan::{CameraPlan, InferencePlan};
 
 /// Wishes that may wait.
 const WAITING: usize = 64;
@@ -21,8 +23,34 @@ pub enum Wish {
     End,
     /// The configuration shall be read again.
     Reload(Cause, Option<Answer>),
+    /// A camera shall be written, or taken away.
+    Camera(CameraWish, oneshot::Sender<Result<(), Refusal>>),
     /// Models that were asked for have been loaded, or not.
     Models(Box<InferencePlan>, anyhow::Result<Arc<Engine>>),
+}
+
+/// What is wanted of a camera in a file of its own.
+#[derive(Clone, Debug)]
+pub struct CameraWish {
+    /// Its name.
+    pub name: String,
+    /// What is to become of it.
+    pub deed: Deed,
+    /// The plan that whoever wishes it has seen; another one in force refuses the wish.
+    pub seen: Option<Box<CameraPlan>>,
+    /// Who, for the log.
+    pub by: String,
+}
+
+/// What is done with a camera's file. Values as in the configuration, but for `name`.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// It comes; refused where it is there already.
+    Add(Map<String, Value>),
+    /// It has these values, whatever was before; refused where it is absent.
+    Change(Map<String, Value>),
+    /// It goes.
+    Remove,
 }
 
 /// Where wishes are put. Clones lead to the same owner.

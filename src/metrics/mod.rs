@@ -225,7 +225,12 @@ fn float_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) ->
     register(registry, GaugeVec::new(opts(name, help), labels)?)
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<prometheus::IntCounterVec, prometheus::Error> {
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<prometheus::IntCounterVec, prometheus::Error> {
     register(registry, prometheus::IntCounterVec::new(opts(name, help), labels)?)
 }
 

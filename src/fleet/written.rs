@@ -1,0 +1,274 @@
+//! Cameras that the API writes: one file each, in the folder that `include` names.
+//!
+//! A file of ours begins with [`HEAD`]. No other file is ever changed: what people write by hand, and their comments, stay.
+//! A file is there whole or not at all, whatever happens meanwhile: it is written under another name, brought to the disk,
+//! and renamed. Its password is in a file beside it that its owner alone may read.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::config::Plan;
+use crate::state_file::{make_folder, sync_name};
+
+/// First line of a file of ours.
+const HEAD: &str = "# Written by Maskwatch's API, which will write it again: changes by hand are lost.\n";
+/// Key of a password, and of the file that it goes to.
+const PASSWORD: &str = "password";
+const PASSWORD_FILE: &str = "password_file";
+
+/// Why the API does not change a camera.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The camera is not there.
+    #[error("no camera of this name is configured")]
+    Absent,
+    /// It is there already.
+    #[error("a camera of this name is there already")]
+    Present,
+    /// It stands in a file that people write.
+    #[error("camera {camera} stands in {file}, which people write: change it there")]
+    ByHand {
+        /// The camera.
+        camera: String,
+        /// The file's name.
+        file: String,
+    },
+    /// There is no place for files of ours.
+    #[error("cameras can be written only where the configuration has `include: cameras.d/*.yaml` or the like")]
+    NoInclude,
+    /// It is another than whoever changes it has seen.
+    #[error("the camera has been changed meanwhile")]
+    Changed,
+    /// What is written is no camera: problems, a line each.
+    #[error("{}", .0.join("; "))]
+    Bad(Vec<String>),
+    /// The disk refuses.
+    #[error("cannot be written: {0}")]
+    Disk(String),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error.to_string())
+    }
+}
+
+/// The files of cameras that a pattern of `include` takes in.
+#[derive(Clone, Debug)]
+pub struct Written {
+    folder: PathBuf,
+    pattern: glob::Pattern,
+}
+
+impl Written {
+    /// `include`: as configured; `folder`: that of the configuration file. `None` where the pattern gives files no place: it
+    /// has wildcards in its folders, or none in its name.
+    pub fn of(include: &str, folder: &Path) -> Option<Self> {
+        let path = Path::new(include);
+        let (parent, name) = (path.parent()?, path.file_name()?.to_str()?);
+        let wild = |text: &str| text.contains(['*', '?', '[']);
+        let pattern = glob::Pattern::new(name).ok()?;
+        let plain = !wild(&parent.to_string_lossy()) && wild(name);
+        plain.then(|| Self { folder: folder.join(parent), pattern })
+    }
+
+    /// Where the camera's file is, or would be.
+    ///
+    /// # Errors
+    /// The pattern takes no such name in.
+    pub fn path(&self, camera: &str) -> Result<PathBuf, Refusal> {
+        let name = format!("{camera}.yaml");
+        if self.pattern.matches(&name) { Ok(self.folder.join(name)) } else { Err(Refusal::NoInclude) }
+    }
+
+    fn password_path(&self, camera: &str) -> PathBuf {
+        self.folder.join(format!("{camera}.{PASSWORD}"))
+    }
+
+    /// Whether the API may change this camera of a plan, and whether it is there.
+    ///
+    /// # Errors
+    /// Somebody else writes it.
+    pub fn is_ours(&self, plan: &Plan, camera: &str) -> Result<bool, Refusal> {
+        let by_hand = |file: &Path| Refusal::ByHand {
+            camera: camera.to_owned(),
+            file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        let path = self.path(camera)?;
+        let there = plan.cameras.iter().any(|other| other.name == camera);
+        match plan.included.get(camera) {
+            Some(file) if *file != path => Err(by_hand(file)),
+            None if there => Err(by_hand(Path::new("the configuration file"))),
+            _ => match fs::read_to_string(&path) {
+                Ok(text) if text.starts_with(HEAD) => Ok(there),
+                Ok(_) => Err(by_hand(&path)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// The text of a camera's file with its password in it, to be checked and never to be written; and what is to be
+    /// written: the text with the name of the password's file, and the password. A login without a password keeps the one
+    /// that is there.
+    ///
+    /// # Errors
+    /// The values make no YAML.
+    pub fn texts(&self, camera: &str, values: &Map<String, Value>) -> Result<Texts, Refusal> {
+        let mut values = values.clone();
+        values.insert("name".into(), camera.into());
+        // Whoever may use the API may not read the service's environment by it, nor its files.
+        if values.contains_key(PASSWORD_FILE) {
+            return Err(Refusal::Bad(vec!["password_file: give the password itself, as `password`".to_owned()]));
+        }
+        let given = values.remove(PASSWORD).filter(|password| !password.is_null());
+        let kept = self.password_path(camera);
+        let keeps = given.is_none() && values.contains_key("username") && kept.is_file();
+        let name = || Value::from(format!("{camera}.{PASSWORD}"));
+        let mut checked = values.clone();
+        let mut written = values;
+        if let Some(password) = &given {
+            checked.insert(PASSWORD.into(), password.clone());
+        } else if keeps {
+            checked.insert(PASSWORD_FILE.into(), name());
+        }
+        if given.is_some() || keeps {
+            written.insert(PASSWORD_FILE.into(), name());
+        }
+        let password = given.as_ref().and_then(Value::as_str).map(str::to_owned);
+        Ok(Texts { checked: yaml(&checked)?, written: yaml(&written)?, password, keeps })
+    }
+
+    /// Writes a camera's file.
+    ///
+    /// # Errors
+    /// The disk refuses; the file is as it was.
+    pub fn put(&self, camera: &str, texts: &Texts) -> Result<(), Refusal> {
+        make_folder(&self.folder)?;
+        if let Some(password) = &texts.password {
+            replace(&self.password_path(camera), password.as_bytes())?;
+        }
+        replace(&self.path(camera)?, format!("{HEAD}{}", texts.written).as_bytes())?;
+        if texts.password.is_none() && !texts.keeps {
+            remove(&self.password_path(camera))?;
+        }
+        Ok(())
+    }
+
+    /// Takes a camera's file away, and its password.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn remove(&self, camera: &str) -> Result<(), Refusal> {
+        remove(&self.path(camera)?)?;
+        Ok(remove(&self.password_path(camera))?)
+    }
+}
+
+/// A camera's file, twice.
+#[derive(Clone, PartialEq)]
+pub struct Texts {
+    /// With the password in it: for checks alone.
+    pub checked: String,
+    written: String,
+    password: Option<String>,
+    keeps: bool,
+}
+
+/// Values as YAML in which nothing is a variable.
+fn yaml(values: &Map<String, Value>) -> Result<String, Refusal> {
+    let values: BTreeMap<&String, Value> = values.iter().map(|(key, value)| (key, literal(value))).collect();
+    serde_yaml::to_string(&values).map_err(|error| Refusal::Bad(vec![error.to_string()]))
+}
+
+fn literal(value: &Value) -> Value {
+    let plain = |text: &str| text.replace("${", "$${");
+    match value {
+        Value::String(text) => plain(text).into(),
+        Value::Array(items) => items.iter().map(literal).collect(),
+        Value::Object(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (plain(key), literal(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// A file's whole content, in one step; for its owner alone.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // `include` leaves out what begins with a dot.
+    let beside = path.with_file_name(format!(".{name}.new"));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        fs::remove_file(&beside).ok();
+    }
+    written?;
+    sync_name(path)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_name(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(json: Value) -> Map<String, Value> {
+        json.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn only_a_pattern_with_one_folder_gives_files_a_place() {
+        let folder = Path::new("/etc/maskwatch");
+        let path = |include: &str| Written::of(include, folder).map(|written| written.path("gate"));
+        assert_eq!(path("cameras.d/*.yaml"), Some(Ok("/etc/maskwatch/cameras.d/gate.yaml".into())));
+        assert_eq!(path("*.yaml"), Some(Ok("/etc/maskwatch/gate.yaml".into())));
+        assert_eq!(path("cameras.d/*.yml"), Some(Err(Refusal::NoInclude)));
+        assert_eq!(path("sites/*/gate.yaml"), None);
+        assert_eq!(path("cameras.yaml"), None);
+    }
+
+    #[test]
+    fn a_password_goes_to_a_file_of_its_own_and_variables_stay_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = Written::of("d/*.yaml", folder.path()).unwrap();
+        let given = values(serde_json::json!({
+            "url": "rtsp://10.0.0.1/x", "username": "ops", "password": "s3cret ${HOME}", "labels": { "a": "${PATH}" }
+        }));
+        let texts = written.texts("gate", &given).unwrap();
+        assert!(texts.checked.contains("s3cret $${HOME}") && texts.checked.contains("$${PATH}"), "{}", texts.checked);
+        written.put("gate", &texts).unwrap();
+        let text = fs::read_to_string(folder.path().join("d/gate.yaml")).unwrap();
+        assert!(text.starts_with(HEAD) && !text.contains("s3cret") && text.contains("gate.password"), "{text}");
+        let password = folder.path().join("d/gate.password");
+        assert_eq!(fs::read_to_string(&password).unwrap(), "s3cret ${HOME}");
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&password).unwrap().permissions().mode() & 0o777, 0o600);
+
+        // Without a password the one that is there stays; without a login it goes.
+        let kept =
+            written.texts("gate", &values(serde_json::json!({ "url": "rtsp://a/b", "username": "ops" }))).unwrap();
+        assert!(kept.checked.contains("gate.password"), "{}", kept.checked);
+        written.put("gate", &kept).unwrap();
+        assert!(password.is_file());
+        let open = written.texts("gate", &values(serde_json::json!({ "url": "rtsp://a/b" }))).unwrap();
+        written.put("gate", &open).unwrap();
+        assert!(!password.exists() && !open.checked.contains("password"));
+        written.remove("gate").unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("d")).unwrap().count(), 0, "nothing is left behind");
+        let file =
+            written.texts("gate", &values(serde_json::json!({ "url": "rtsp://a/b", "password_file": "/etc/shadow" })));
+        assert!(matches!(file, Err(Refusal::Bad(_))));
+    }
+}

@@ -179,14 +179,17 @@ impl Service {
         text
     }
 
-    /// Grants wishes until the end is wished for. `config`: the file that a reload reads.
-    pub fn attend(&mut self, config: &mut ConfigFile, mut alive: impl FnMut()) {
+    /// Grants wishes until the end is wished for. `config`: the file that a reload reads. `tell` hears how it goes, some
+    /// times per minute at least.
+    pub fn attend(&mut self, config: &mut ConfigFile, tell: impl Fn(Phase)) {
         loop {
-            alive();
+            tell(Phase::Alive);
             match self.wished.recv_timeout(ALIVE) {
                 Ok(Wish::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Wish::Reload(cause, answer)) => {
+                    tell(Phase::Reloading);
                     let outcome = self.reload(config, cause);
+                    tell(Phase::Ready);
                     // Who asked may be gone.
                     if let Some(answer) = answer {
                         answer.send(outcome).ok();
@@ -308,6 +311,17 @@ impl Service {
         http.stop();
         tracing::info!(took_s = begin.elapsed().as_secs_f32(), "ended");
     }
+}
+
+/// What a service is about, for who supervises it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It grants wishes.
+    Alive,
+    /// The configuration is read and brought into force.
+    Reloading,
+    /// That is done.
+    Ready,
 }
 
 /// The file that a service runs by.

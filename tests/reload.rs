@@ -241,7 +241,7 @@ fn other_models_are_taken_over_without_a_picture_lost() {
     assert_eq!(connects(&scrape, "gate"), 1.0);
 
     // A file that is no model: those of before go on, and it is said.
-    let models = folder.path().join("models").join("broken");
+    let models = folder.path().join("models").join("maskwatch-ssd-640");
     std::fs::create_dir_all(&models).unwrap();
     for entry in std::fs::read_dir(support::root().join("models/maskwatch-ssd-640")).unwrap() {
         let entry = entry.unwrap();
@@ -250,8 +250,7 @@ fn other_models_are_taken_over_without_a_picture_lost() {
             std::fs::write(models.join(entry.file_name()), "no model").unwrap();
         }
     }
-    let broken =
-        format!("{{ models_dir: '{}', detector: broken, classifier: none }}", models.parent().unwrap().display());
+    let broken = format!("{{ models_dir: '{}', classifier: none }}", models.parent().unwrap().display());
     let text = with("x").yaml(app.http, app.rtsp).replace("inference:\n  x\n", &format!("inference: {broken}\n"));
     assert_eq!(changes(&rewrite(&app, &text)), ["changed: inference"]);
     wait_until("said", soon(), || standing(&app)["models"]["failed"].is_string());

@@ -41,7 +41,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         }
         wishes.put(Wish::End);
     })?;
-    service.attend(&mut ConfigFile::none(), || ());
+    service.attend(&mut ConfigFile::none(), |_| ());
     service.stop();
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use sd_notify::NotifyState;
 use crate::cli::RunArgs;
 use crate::config::{self, Loaded, Plan};
 use crate::fleet::{Cause, Wish};
-use crate::service::{self, ConfigFile, Service};
+use crate::service::{self, ConfigFile, Phase, Service};
 use crate::shutdown::Shutdown;
 
 /// How often it is looked whether the models are there, or the end is asked for.
@@ -44,7 +44,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     tell(&[NotifyState::Ready]);
-    service.attend(&mut config, || tell(&[NotifyState::Watchdog]));
+    service.attend(&mut config, |phase| match phase {
+        Phase::Alive => tell(&[NotifyState::Watchdog]),
+        Phase::Reloading => {
+            let now = NotifyState::monotonic_usec_now();
+            tell(&[Some(NotifyState::Reloading), now.ok()].into_iter().flatten().collect::<Vec<_>>());
+        }
+        Phase::Ready => tell(&[NotifyState::Ready]),
+    });
     tell(&[NotifyState::Stopping]);
     drop(config);
     service.stop();

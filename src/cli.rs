@@ -1,5 +1,7 @@
 //! The command line: types only.
 
+mod access;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -63,7 +65,15 @@ pub enum Command {
     Eval(EvalCommand),
     /// List the installed models, or verify their files
     Models(ModelsArgs),
+    /// People who may look or change: add, give another password, remove, list
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Tokens of machines that may look, change or read the metrics: add, remove, list
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
+
+pub use access::{Expiry, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswdArgs, UsersFileArgs};
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@
 //! are changed), [`camera`] (one pipeline per camera under a supervisor), [`frames`] (its pictures handed on), [`rtsp`], [`http`] and [`events`] (out). Elements,
 //! engine and decisions are in the crates under `plugins/`.
 
+pub mod access;
 mod animation;
 mod backoff;
 pub mod camera;

@@ -18,6 +18,7 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use maskwatch_engine::{Engine, EngineOptions};
 
+use crate::access::Access;
 use crate::camera::Listener;
 use crate::clock::Clock;
 use crate::config::plan::{InferencePlan, Plan};
@@ -92,6 +93,7 @@ impl Service {
     pub fn open(plan: &Plan) -> anyhow::Result<Self> {
         start_media()?;
         let metrics = Metrics::new().context("metrics")?;
+        let access = Access::start(&plan.access, plan.http.auth.as_ref(), plan.state_dir.as_deref(), &metrics)?;
         let listening = Listening::bind(plan.http.listen)?;
         let rtsp = RtspServer::start(&plan.rtsp, &metrics)?;
         let standing = Standing::new(Arc::clone(&metrics));
@@ -110,7 +112,8 @@ impl Service {
             &events,
             (Arc::clone(&standing), wishes.clone()),
             rtsp.address().port(),
-            plan.http.auth.as_ref(),
+            access,
+            &plan.access.hosts,
         );
         let mut fleet = Fleet::new(Shared { metrics, roster, rtsp, people, events, listener }, plan);
         fleet.apply(plan, Instant::now());

@@ -7,9 +7,12 @@ mod diff;
 mod eval;
 mod image;
 mod models;
+mod password;
 mod probe;
 mod run;
 mod schema;
+mod token;
+mod user;
 mod video;
 mod window;
 
@@ -81,6 +84,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Eval(command) => eval::run(&command),
         Command::Probe(args) => probe::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::User(command) => user::run(&command),
+        Command::Token(command) => token::run(&command),
         Command::Video(args) => video::run(&args),
         Command::CameraSim(args) => camera_sim::run(&args),
     }

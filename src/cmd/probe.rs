@@ -2,7 +2,6 @@
 
 mod table;
 
-use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -102,26 +101,13 @@ fn credentials(args: &ProbeArgs) -> anyhow::Result<Option<Credentials>> {
     let text = match &args.password_file {
         Some(file) => std::fs::read_to_string(file)
             .map_err(|error| Usage(format!("--password-file: {} cannot be read: {error}", file.display())))?,
-        None => asked(username)?,
+        None => super::password::asked(&format!("Password of {username}: "))?,
     };
     let password = text.trim_end_matches(['\n', '\r']);
     if password.trim().is_empty() {
         return Err(Usage("the password is empty (leave --username out where the camera asks for none)".into()).into());
     }
     Ok(Some(Credentials { username: username.clone(), password: Secret::new(password) }))
-}
-
-/// From the keyboard without an echo, or the first line of the standard input.
-fn asked(username: &str) -> anyhow::Result<String> {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        let terminal = console::Term::stderr();
-        terminal.write_str(&format!("Password of {username}: ")).context("the terminal")?;
-        return terminal.read_secure_line().context("the password");
-    }
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).context("the password on the standard input")?;
-    Ok(line)
 }
 
 #[cfg(test)]

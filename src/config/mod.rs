@@ -92,6 +92,32 @@ fn read_text(file: &Path) -> Result<String, ConfigError> {
     Ok(text.into_owned())
 }
 
+/// Where users and tokens are, as a file says it that need not be good otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsersPlace {
+    /// The users file, which need not be there.
+    pub users_file: Option<PathBuf>,
+    /// The state folder.
+    pub state_dir: PathBuf,
+}
+
+/// Reads of a file only where users and tokens are: so that the first user can be added before there is a users file.
+///
+/// # Errors
+/// The file cannot be read, or is no YAML.
+pub fn users_place(file: &Path) -> Result<UsersPlace, ConfigError> {
+    let text = read_text(file)?;
+    let env = |name: &str| std::env::var(name).ok();
+    let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+    let surroundings = Surroundings::new(file, folder, &env);
+    let mut problems = Vec::new();
+    let place = tree::parse(&text, &env, &mut problems).and_then(|mut tree| {
+        let raw: raw::RawConfig = read::typed(&mut tree, &mut problems)?;
+        Some(validate::users_place(&raw, &tree, &surroundings))
+    });
+    place.ok_or_else(|| ConfigError::new(file.to_path_buf(), problems))
+}
+
 /// The same for the same texts, and for no others.
 fn version<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let mut digest = Sha256::new();

@@ -24,6 +24,8 @@ pub struct Plan {
     pub http: ListenPlan,
     /// Annotated streams.
     pub rtsp: ListenPlan,
+    /// Users, tokens and names of this machine.
+    pub access: AccessPlan,
     /// Folder for what outlives a restart; `None`: nothing is written to disk.
     pub state_dir: Option<PathBuf>,
     /// Models and batching.
@@ -50,6 +52,15 @@ pub struct ListenPlan {
     pub listen: SocketAddr,
     /// Who may come in; `None`: everybody that reaches the address.
     pub auth: Option<Credentials>,
+}
+
+/// Who may come in besides the logins of the servers themselves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessPlan {
+    /// File of users and tokens; `None`: there are none.
+    pub users_file: Option<PathBuf>,
+    /// Names, in lower case, under which the HTTP server may be asked for where it has no login.
+    pub hosts: Vec<String>,
 }
 
 /// A user name and a password.

@@ -38,11 +38,13 @@ pub use zones::RawZone;
 )]
 pub struct RawConfig {
     /// Web page, API and `/metrics`. Default address: 127.0.0.1:8080
-    pub http: RawListen,
+    pub http: RawHttp,
     /// Annotated streams. Default address: 127.0.0.1:8554
     pub rtsp: RawListen,
     /// Allow servers that listen beyond this machine without a password. Default: false
     pub insecure: bool,
+    /// File of users and tokens, made by `maskwatch user add`; relative to the configuration file. Default: none
+    pub users_file: Option<PathBuf>,
     /// Folder for what outlives a restart: the people counted, events that wait. Relative to the configuration file; default: what
     /// systemd gives (STATE_DIRECTORY), else `state` beside the configuration file
     pub state_dir: Option<PathBuf>,
@@ -65,7 +67,24 @@ pub struct RawConfig {
     pub events: RawEvents,
 }
 
-/// A server.
+/// The HTTP server.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Http")]
+pub struct RawHttp {
+    /// Address and port, such as `127.0.0.1:8080`, `[::1]:8080` or `0.0.0.0:8080`; port 0 takes a free one
+    pub listen: Option<Listen>,
+    /// Who may come in, as an operator; with `password` or `password_file`. Default: everybody who reaches the address
+    pub username: Option<String>,
+    /// Password; better as ${VARIABLE}
+    pub password: Option<RawSecret>,
+    /// File that holds the password, relative to the configuration file
+    pub password_file: Option<PathBuf>,
+    /// Names of this machine, as browsers call it; needed where there is no login, besides addresses and `localhost`
+    pub hosts: Option<Vec<String>>,
+}
+
+/// The RTSP server.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Listen")]

@@ -1,5 +1,6 @@
 //! Checks what types cannot say, and fills in the defaults. Collects every problem.
 
+mod access;
 mod camera;
 mod compliance;
 mod events;
@@ -9,14 +10,13 @@ mod server;
 mod state;
 mod zones;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::plan::{Credentials, Plan};
 use super::raw::{RawConfig, RawSecret};
 use super::secret::{Secret, SecretProblem};
 use super::tree::{Node, Place, Step};
-use super::{Included, Problem, Surroundings};
+use super::{Included, Problem, Surroundings, UsersPlace};
 
 /// The plan; to be used only where no problem was found.
 pub(super) fn plan(
@@ -27,8 +27,10 @@ pub(super) fn plan(
     problems: &mut Vec<Problem>,
 ) -> Plan {
     let mut check = Check { tree, file: None, folder: &surroundings.folder, surroundings, problems };
-    let http = server::listen(&mut check, "http", &raw.http, SocketAddr::from(([127, 0, 0, 1], 8080)), raw.insecure);
-    let rtsp = server::listen(&mut check, "rtsp", &raw.rtsp, SocketAddr::from(([127, 0, 0, 1], 8554)), raw.insecure);
+    let access = access::plan(&mut check, raw);
+    let open = raw.insecure || raw.users_file.is_some();
+    let http = server::listen(&mut check, &server::Written::http(&raw.http), open);
+    let rtsp = server::listen(&mut check, &server::Written::rtsp(&raw.rtsp), raw.insecure);
     server::apart(&mut check, http.listen, rtsp.listen);
     let state_dir = Some(state::folder(&check, raw.state_dir.as_deref()));
     let inference = inference::plan(&mut check, &raw.inference);
@@ -37,7 +39,15 @@ pub(super) fn plan(
     let (cameras, included) = camera::all(&mut check, raw, included, statistics);
     let events = events::plan(&mut check, &raw.events);
     let (version, include) = (String::new(), None);
-    Plan { http, rtsp, state_dir, inference, compliance, cameras, events, version, include, included }
+    Plan { http, rtsp, access, state_dir, inference, compliance, cameras, events, version, include, included }
+}
+
+/// Where users and tokens are; no problem is looked for.
+pub(super) fn users_place(raw: &RawConfig, tree: &Node, surroundings: &Surroundings) -> UsersPlace {
+    let (folder, problems) = (&surroundings.folder, &mut Vec::new());
+    let check = Check { tree, file: None, folder, surroundings, problems };
+    let users_file = raw.users_file.as_ref().map(|path| check.path(path));
+    UsersPlace { users_file, state_dir: state::folder(&check, raw.state_dir.as_deref()) }
 }
 
 /// Longest name: a label of DNS.

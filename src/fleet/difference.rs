@@ -30,6 +30,8 @@ pub enum Part {
     RtspListen,
     /// Its login.
     RtspLogin,
+    /// Users, tokens, and names under which the server may be asked for.
+    Access,
     /// Folder of what outlives a restart.
     StateDir,
     /// Models and batching.
@@ -42,11 +44,12 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::HttpListen,
         Self::HttpLogin,
         Self::RtspListen,
         Self::RtspLogin,
+        Self::Access,
         Self::StateDir,
         Self::Inference,
         Self::Compliance,
@@ -60,6 +63,7 @@ impl Part {
             Self::HttpLogin => "http.username, http.password",
             Self::RtspListen => "rtsp.listen",
             Self::RtspLogin => "rtsp.username, rtsp.password",
+            Self::Access => "users_file, http.hosts",
             Self::StateDir => "state_dir",
             Self::Inference => "inference",
             Self::Compliance => "compliance",
@@ -79,6 +83,7 @@ impl Part {
             Self::HttpLogin => into.http.auth.clone_from(&from.http.auth),
             Self::RtspListen => into.rtsp.listen = from.rtsp.listen,
             Self::RtspLogin => into.rtsp.auth.clone_from(&from.rtsp.auth),
+            Self::Access => into.access.clone_from(&from.access),
             Self::StateDir => into.state_dir.clone_from(&from.state_dir),
             Self::Inference => into.inference.clone_from(&from.inference),
             Self::Compliance => into.compliance = from.compliance,
@@ -92,6 +97,7 @@ impl Part {
             Self::HttpLogin => one.http.auth != other.http.auth,
             Self::RtspListen => one.rtsp.listen != other.rtsp.listen,
             Self::RtspLogin => one.rtsp.auth != other.rtsp.auth,
+            Self::Access => one.access != other.access,
             Self::StateDir => one.state_dir != other.state_dir,
             Self::Inference => one.inference != other.inference,
             Self::Compliance => one.compliance != other.compliance,

@@ -12,6 +12,7 @@ fn plan(cameras: Vec<CameraPlan>) -> Plan {
     Plan {
         http: listen(8080),
         rtsp: listen(8554),
+        access: Default::default(),
         state_dir: None,
         inference: InferencePlan::default(),
         compliance: CompliancePlan::default(),

@@ -4,13 +4,16 @@
 //! so long for a request's head, so long for a connection. A client that reads slowly costs a connection, and no more.
 
 mod api;
-mod auth;
 mod config;
 mod events;
+mod guard;
+mod host;
 mod people;
 mod routes;
 mod serve;
+mod session;
 mod snapshot;
+mod table;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::Semaphore;
 
-use crate::config::plan::Credentials;
+use crate::access::Access;
 use crate::events::{Events, Feed};
 use crate::fleet::{Standing, Wishes};
 use crate::metrics::Metrics;
@@ -29,6 +32,8 @@ use crate::state_file::StoreHealth;
 
 /// Snapshots in the making at a time: each is a full picture's conversion and JPEG.
 const SNAPSHOTS: usize = 2;
+/// Threads for logins: one hashes, one may wait for it.
+const HASHES: usize = 2;
 /// Listeners to events at a time: each holds a connection.
 const LISTENERS: usize = 32;
 
@@ -38,7 +43,12 @@ pub struct State {
     roster: Arc<Roster>,
     people: Arc<People>,
     rtsp_port: u16,
-    auth: Option<auth::Guard>,
+    access: Arc<Access>,
+    /// Names under which this server may be asked for without a login.
+    hosts: Vec<String>,
+    /// Whether cookies are for TLS only.
+    secure: bool,
+    logins: Arc<Semaphore>,
     snapshots: Arc<Semaphore>,
     feed: Arc<Feed>,
     listeners: Arc<Semaphore>,
@@ -48,24 +58,28 @@ pub struct State {
 }
 
 impl State {
-    /// `events`: gives the latest events. `auth`: who may come in; `None`: everybody.
+    /// `events`: gives the latest events. `hosts`: names under which the server may be asked for without a login.
     pub fn new(
         (metrics, roster, people): (Arc<Metrics>, Arc<Roster>, Arc<People>),
         events: &Events,
         (standing, wishes): (Arc<Standing>, Wishes),
         rtsp_port: u16,
-        auth: Option<&Credentials>,
+        access: Arc<Access>,
+        hosts: &[String],
     ) -> Arc<Self> {
         let stores = people.store().into_iter().chain(events.store()).cloned().collect();
         let feed = Arc::clone(events.feed());
-        let auth = auth.map(auth::Guard::new);
+        let (hosts, secure, logins) = (hosts.to_vec(), false, Arc::new(Semaphore::new(guard::LOGINS)));
         let (snapshots, listeners) = (Arc::new(Semaphore::new(SNAPSHOTS)), Arc::new(Semaphore::new(LISTENERS)));
         Arc::new(Self {
             metrics,
             roster,
             people,
             rtsp_port,
-            auth,
+            access,
+            hosts,
+            secure,
+            logins,
             snapshots,
             feed,
             listeners,
@@ -117,8 +131,10 @@ impl Listening {
         let stop = Shutdown::new();
         let address = self.address;
         let app = routes::router(state);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(SNAPSHOTS).build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(SNAPSHOTS + HASHES)
+            .build()?;
         let token = stop.clone();
         let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
             if let Err(error) = runtime.block_on(serve::serve(self.listener, app, token)) {

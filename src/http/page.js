@@ -77,8 +77,10 @@ async function refresh() {
     const problems = body.stores.filter((store) => !store.ok).map((store) => store.problem);
     note.textContent = [up + " of " + body.cameras.length + " cameras up", ...problems].join(" · ");
     const mosaic = document.getElementById("mosaic");
-    mosaic.textContent = body.mosaic;
-    mosaic.href = body.mosaic;
+    // Not for who sees some cameras only.
+    mosaic.hidden = body.mosaic === null;
+    mosaic.textContent = body.mosaic || "";
+    if (body.mosaic) mosaic.href = body.mosaic;
     body.cameras.forEach(show);
     const names = new Set(body.cameras.map((camera) => camera.name));
     for (const [name, c] of cards) if (!names.has(name)) { c.root.remove(); cards.delete(name); }

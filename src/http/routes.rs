@@ -3,37 +3,21 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{self, Path, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{self, Path};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{State, api, config, events, people, snapshot};
+use super::{State, api, config, events, guard, people, session, snapshot};
+use crate::access::{Caller, Role};
 use crate::config::plan::Privacy;
 use crate::metrics;
 
 type Shared = extract::State<Arc<State>>;
-
-/// Probes answer without a login: orchestrators have none.
-const OPEN: [&str; 2] = ["/livez", "/readyz"];
-
-/// On every answer: nothing is guessed, framed, referred to or cached.
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; img-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'self'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    ),
-];
 
 pub(super) fn router(state: Arc<State>) -> Router {
     Router::new()
@@ -49,36 +33,19 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/api/v1/config", get(|state: Shared| async move { Json(config::view(&state)) }))
         .route("/api/v1/config/reload", post(|state: Shared| async move { config::reload(&state).await }))
         .route("/api/v1/events", get(events::listen))
+        .route("/api/v1/session", session::route())
+        .route("/api/v1/audit", get(audit))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not served here")
         })
-        .layer(middleware::from_fn_with_state(Arc::clone(&state), guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), guard::guard))
         .with_state(state)
 }
 
 /// An error as JSON.
 pub(super) fn refuse(status: StatusCode, error: impl Into<String>) -> Response {
     (status, Json(json!({ "error": error.into() }))).into_response()
-}
-
-/// Lets in who may, and puts the headers on.
-async fn guard(state: Shared, request: Request, next: Next) -> Response {
-    let admitted = OPEN.contains(&request.uri().path()) || admits(&state, request.headers());
-    let mut response = if admitted {
-        next.run(request).await
-    } else {
-        let mut response = refuse(StatusCode::UNAUTHORIZED, "a user name and a password are needed");
-        let challenge = HeaderValue::from_static("Basic realm=\"maskwatch\", charset=\"UTF-8\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        response
-    };
-    response.headers_mut().extend(HEADERS);
-    response
-}
-
-fn admits(state: &State, headers: &HeaderMap) -> bool {
-    state.auth.as_ref().is_none_or(|guard| guard.admits(headers))
 }
 
 async fn render(state: Shared) -> Response {
@@ -90,7 +57,7 @@ async fn render(state: Shared) -> Response {
 }
 
 /// 200 once models run and every configured camera has produced a frame or been given up on as down; else what is awaited.
-async fn ready(state: Shared, headers: HeaderMap) -> Response {
+async fn ready(state: Shared, Extension(caller): Extension<Caller>) -> Response {
     let awaited = state.roster.awaited();
     let models = state.standing.view().models_ready;
     let ready = models && awaited.is_empty();
@@ -104,16 +71,19 @@ async fn ready(state: Shared, headers: HeaderMap) -> Response {
     if let Some(reason) = reason {
         body["reason"] = reason.into();
     }
-    if admits(&state, &headers) {
+    if caller.grant().role.covers(Role::Viewer) && caller.grant().scope.is_whole() {
         body["awaited"] = awaited.into();
     }
     (status, Json(body)).into_response()
 }
 
-async fn cameras(state: Shared, headers: HeaderMap) -> Response {
-    let host = api::host_of(&headers);
-    let all: Vec<_> = state.roster.all().iter().map(|entry| api::view(entry, &state, &host)).collect();
-    let mosaic = api::stream(&host, state.rtsp_port, crate::rtsp::MOSAIC);
+async fn cameras(state: Shared, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Response {
+    let (host, scope) = (api::host_of(&headers), &caller.grant().scope);
+    let entries = state.roster.all();
+    let seen = entries.iter().filter(|entry| scope.admits(&entry.plan.labels));
+    let all: Vec<_> = seen.map(|entry| api::view(entry, &state, &host)).collect();
+    // It shows all cameras.
+    let mosaic = scope.is_whole().then(|| api::stream(&host, state.rtsp_port, crate::rtsp::MOSAIC));
     Json(json!({ "cameras": all, "mosaic": mosaic, "stores": api::stores(&state) })).into_response()
 }
 
@@ -140,8 +110,29 @@ async fn people_of(
     }
 }
 
-fn no_camera() -> Response {
+pub(super) fn no_camera() -> Response {
     refuse(StatusCode::NOT_FOUND, "no camera of this name is configured")
+}
+
+/// What may be asked of the audit.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AuditQuery {
+    limit: usize,
+}
+
+impl Default for AuditQuery {
+    fn default() -> Self {
+        Self { limit: 100 }
+    }
+}
+
+/// Who did what, newest first.
+async fn audit(state: Shared, query: Result<extract::Query<AuditQuery>, QueryRejection>) -> Response {
+    match query {
+        Ok(query) => Json(json!({ "audit": state.access.audit().latest(query.limit) })).into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, format!("{} (known: limit)", error.body_text())),
+    }
 }
 
 /// The latest frame with its faces, as JPEG.

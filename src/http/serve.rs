@@ -1,11 +1,11 @@
 //! Connections, with their bounds.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::guard::Peer;
 use crate::shutdown::Shutdown;
 
 /// Open connections at most; more wait in the system's queue.
@@ -41,10 +42,10 @@ pub(super) async fn serve(listener: TcpListener, app: Router, stop: Shutdown) ->
             () = &mut end => break,
             Some(_) = connections.join_next() => {}
             (place, accepted) = accept => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let (app, stop) = (app.clone(), stop.clone());
                     connections.spawn(async move {
-                        connection(stream, app, stop).await;
+                        connection(stream, peer.ip(), app, stop).await;
                         drop(place);
                     });
                 }
@@ -61,7 +62,8 @@ pub(super) async fn serve(listener: TcpListener, app: Router, stop: Shutdown) ->
     Ok(())
 }
 
-async fn connection(stream: TcpStream, app: Router, stop: Shutdown) {
+async fn connection(stream: TcpStream, peer: IpAddr, app: Router, stop: Shutdown) {
+    let app = app.layer(Extension(Peer(peer)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)

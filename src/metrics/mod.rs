@@ -6,6 +6,7 @@
 //! * Of the engine: [`Metrics`] implements [`maskwatch_engine::Observe`].
 //! * The rest: methods of [`Metrics`].
 
+mod access;
 mod camera;
 mod degraded;
 mod engine;
@@ -22,6 +23,7 @@ use maskwatch_engine::ModelInfo;
 use prometheus::core::Collector;
 use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+pub use access::{AccessMetrics, LoginResult};
 pub use camera::CameraMetrics;
 pub use events::{EventResult, SinkMetrics};
 pub use labels::{DegradedReason, DisconnectReason, FrameDrop, PictureLoss};

@@ -1,0 +1,95 @@
+//! `maskwatch token`: machines that may look, change or read the metrics.
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use super::Usage;
+use super::user::{ChangeError, cameras, place, table};
+use crate::access::book::check_name;
+use crate::access::token::{Ticket, hash_of};
+use crate::access::{Grant, Scope, Token, store, used};
+use crate::cli::{Expiry, TokenAddArgs, TokenCommand, UsersFileArgs};
+
+/// Changes the users file, or shows its tokens. A running service takes the change up by itself.
+pub(super) fn run(command: &TokenCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        TokenCommand::Add(args) => add(args)?,
+        TokenCommand::Remove { name, file } => remove(name, file)?,
+        TokenCommand::List { json, file } => list(*json, file)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(args: &TokenAddArgs) -> anyhow::Result<()> {
+    check_name(&args.name).map_err(Usage)?;
+    let grant = Grant { role: args.role, scope: Scope::of(args.labels.iter().cloned()) };
+    grant.check().map_err(|problem| Usage(problem.to_owned()))?;
+    let (path, _) = place(&args.file)?;
+    let (ticket, created) = (Ticket::token(), SystemTime::now());
+    let expires = match args.expires {
+        Expiry::After(time) => Some(created + time),
+        Expiry::Never => None,
+    };
+    store::change(&path, |book| {
+        if book.tokens.iter().any(|token| token.name == args.name) {
+            let name = &args.name;
+            return Err(ChangeError::Refused(format!(
+                "there is a token {name} already (maskwatch token remove {name})"
+            )));
+        }
+        let (name, sha256) = (args.name.clone(), hash_of(&ticket));
+        book.tokens.push(Token { name, role: grant.role, labels: grant.scope, sha256, created, expires });
+        Ok(())
+    })
+    .map_err(ChangeError::told)?;
+    super::tell(&format!("added the token {} to {}; it is shown this once:", args.name, path.display()));
+    super::print(&format!("{}\n", ticket.expose()))
+}
+
+fn remove(name: &str, file: &UsersFileArgs) -> anyhow::Result<()> {
+    let (path, _) = place(file)?;
+    store::read(&path)?;
+    store::change(&path, |book| {
+        let before = book.tokens.len();
+        book.tokens.retain(|token| token.name != name);
+        if book.tokens.len() == before {
+            return Err(ChangeError::Refused(format!("there is no token {name} in {}", path.display())));
+        }
+        Ok(())
+    })
+    .map_err(ChangeError::told)?;
+    super::tell(&format!("removed the token {name} from {}", path.display()));
+    Ok(())
+}
+
+fn list(json: bool, file: &UsersFileArgs) -> anyhow::Result<()> {
+    let (path, state_dir) = place(file)?;
+    let book = store::read(&path)?;
+    let used = state_dir.as_deref().map(used::read).unwrap_or_default();
+    let now = SystemTime::now();
+    let stamp = |time: SystemTime| humantime::format_rfc3339_seconds(time).to_string();
+    if json {
+        let view = |token: &Token| {
+            json!({
+                "name": token.name, "role": token.role, "labels": token.labels, "created": stamp(token.created),
+                "expires": token.expires.map(stamp), "expired": token.expired(now),
+                "last_used": used.get(&token.sha256).copied().map(stamp),
+            })
+        };
+        let tokens: Vec<_> = book.tokens.iter().map(view).collect();
+        return super::print(&(serde_json::to_string_pretty(&json!({ "tokens": tokens }))? + "\n"));
+    }
+    let row = |token: &Token| {
+        let end = match token.expires {
+            None => "never expires".to_owned(),
+            Some(end) if token.expired(now) => format!("EXPIRED {}", stamp(end)),
+            Some(end) => format!("expires {}", stamp(end)),
+        };
+        let last =
+            used.get(&token.sha256).map_or("no use known".to_owned(), |time| format!("last used {}", stamp(*time)));
+        [token.name.clone(), token.role.to_string(), cameras(&token.labels), end, last]
+    };
+    super::print(&table(book.tokens.iter().map(row)))
+}

@@ -1,0 +1,164 @@
+//! `maskwatch user`: who may look or change.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use super::Usage;
+use crate::access::book::check_name;
+use crate::access::{Grant, Scope, User, UsersError, password, store};
+use crate::cli::{UserAddArgs, UserCommand, UserPasswdArgs, UsersFileArgs};
+use crate::config;
+
+/// Changes the users file, or shows it. A running service takes the change up by itself.
+pub(super) fn run(command: &UserCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        UserCommand::Add(args) => add(args)?,
+        UserCommand::Passwd(args) => passwd(args)?,
+        UserCommand::Remove { name, file } => remove(name, file)?,
+        UserCommand::List { json, file } => list(*json, file)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The users file that is meant, and the state folder beside it where a configuration names one.
+pub(super) fn place(args: &UsersFileArgs) -> anyhow::Result<(PathBuf, Option<PathBuf>)> {
+    if let Some(path) = &args.users_file {
+        return Ok((path.clone(), None));
+    }
+    let place = config::users_place(&args.config)?;
+    let missing = || {
+        let file = args.config.display();
+        Usage(format!("{file} names no users file (add to it: users_file: users.json; or give --users-file FILE)"))
+    };
+    Ok((place.users_file.ok_or_else(missing)?, Some(place.state_dir)))
+}
+
+/// What goes wrong while the file is changed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChangeError {
+    #[error(transparent)]
+    Users(#[from] UsersError),
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl ChangeError {
+    /// What is refused for what was asked is bad usage.
+    pub(super) fn told(self) -> anyhow::Error {
+        match self {
+            Self::Users(error) => error.into(),
+            Self::Refused(what) => Usage(what).into(),
+        }
+    }
+}
+
+fn add(args: &UserAddArgs) -> anyhow::Result<()> {
+    check_name(&args.name).map_err(Usage)?;
+    let grant = Grant { role: args.role, scope: Scope::of(args.labels.iter().cloned()) };
+    grant.check().map_err(|problem| Usage(problem.to_owned()))?;
+    let (path, _) = place(&args.file)?;
+    let taken = |exists: bool| if exists { Err(ChangeError::Refused(exists_already(&args.name))) } else { Ok(()) };
+    // Before the password is asked for; and again below, in case of two who add at once.
+    match store::read(&path) {
+        Ok(book) => taken(book.user(&args.name).is_some()).map_err(ChangeError::told)?,
+        Err(UsersError::Missing(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let password = hashed(&args.name)?;
+    store::change(&path, |book| {
+        taken(book.user(&args.name).is_some())?;
+        let (name, changed) = (args.name.clone(), SystemTime::now());
+        book.users.push(User { name, role: grant.role, labels: grant.scope, password, changed });
+        Ok(())
+    })
+    .map_err(ChangeError::told)?;
+    super::tell(&format!("added {} to {}", args.name, path.display()));
+    Ok(())
+}
+
+fn exists_already(name: &str) -> String {
+    format!("{name} is there already (another password: maskwatch user passwd {name}; another role: remove, then add)")
+}
+
+fn hashed(name: &str) -> anyhow::Result<String> {
+    let password = super::password::new(name)?;
+    password::hash(&password).map_err(|problem| Usage(problem.to_string()).into())
+}
+
+fn passwd(args: &UserPasswdArgs) -> anyhow::Result<()> {
+    let (path, _) = place(&args.file)?;
+    let nobody = || ChangeError::Refused(format!("there is no user {} in {}", args.name, path.display()));
+    if store::read(&path)?.user(&args.name).is_none() {
+        return Err(nobody().told());
+    }
+    let password = hashed(&args.name)?;
+    store::change(&path, |book| {
+        let user = book.users.iter_mut().find(|user| user.name == args.name).ok_or_else(nobody)?;
+        (user.password, user.changed) = (password, SystemTime::now());
+        Ok(())
+    })
+    .map_err(ChangeError::told)?;
+    super::tell(&format!("{} has another password; sessions with the old one end", args.name));
+    Ok(())
+}
+
+fn remove(name: &str, file: &UsersFileArgs) -> anyhow::Result<()> {
+    let (path, _) = place(file)?;
+    // A missing file is not made for this.
+    store::read(&path)?;
+    store::change(&path, |book| {
+        let before = book.users.len();
+        book.users.retain(|user| user.name != name);
+        if book.users.len() == before {
+            return Err(ChangeError::Refused(format!("there is no user {name} in {}", path.display())));
+        }
+        Ok(())
+    })
+    .map_err(ChangeError::told)?;
+    super::tell(&format!("removed {name} from {}", path.display()));
+    Ok(())
+}
+
+fn list(json: bool, file: &UsersFileArgs) -> anyhow::Result<()> {
+    let book = store::read(&place(file)?.0)?;
+    let stamp = |time| humantime::format_rfc3339_seconds(time).to_string();
+    if json {
+        let view = |user: &User| {
+            json!({
+                "name": user.name, "role": user.role, "labels": user.labels,
+                "password_changed": stamp(user.changed),
+            })
+        };
+        let users: Vec<_> = book.users.iter().map(view).collect();
+        return super::print(&(serde_json::to_string_pretty(&json!({ "users": users }))? + "\n"));
+    }
+    let row = |user: &User| {
+        [
+            user.name.clone(),
+            user.role.to_string(),
+            cameras(&user.labels),
+            format!("password of {}", stamp(user.changed)),
+        ]
+    };
+    super::print(&table(book.users.iter().map(row)))
+}
+
+/// What somebody sees, for a table.
+pub(super) fn cameras(scope: &Scope) -> String {
+    if scope.is_whole() { "all cameras".to_owned() } else { scope.to_string() }
+}
+
+/// Columns as wide as they have to be.
+pub(super) fn table<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<_> = rows.collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,129 @@
+//! Users and tokens as people handle them: by the commands, beside a service that runs.
+
+// Helpers outside of test functions fail by panicking too.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use support::http::{get, request};
+use support::{App, Process, maskwatch, root, soon, wait_until};
+
+/// Runs a command with a standard input.
+fn command(config: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(maskwatch());
+    command.args(arguments).arg("-c").arg(config).current_dir(root());
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap_or_default();
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn done(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[track_caller]
+fn refused(output: &Output, code: i32) -> String {
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The status of a GET with a user's password or a token (`mwt_…`).
+fn look(port: u16, path: &str, login: &str) -> u16 {
+    use base64::Engine;
+    let header = match login.strip_prefix("mwt_") {
+        Some(_) => format!("Bearer {login}"),
+        None => format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(login)),
+    };
+    request(port, "GET", path, &[("Authorization", &header)], b"").unwrap().status
+}
+
+#[test]
+fn users_and_tokens_from_the_first_to_the_last() {
+    let folder = support::temp_dir();
+    let config = folder.path().join("maskwatch.yaml");
+    let (http, rtsp) = (support::free_port(), support::free_port());
+    let text = format!(
+        "users_file: users.json\nstate_dir: state\nhttp: {{ listen: 127.0.0.1:{http} }}\n\
+         rtsp: {{ listen: 127.0.0.1:{rtsp} }}\n\
+         cameras:\n- {{ name: north, url: 'rtsp://127.0.0.1:9/a', labels: {{ site: mall-a }} }}\n\
+         - {{ name: south, url: 'rtsp://127.0.0.1:9/b', labels: {{ site: mall-b }} }}\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let users = folder.path().join("users.json");
+
+    // Nobody yet: the service does not start, and says what to do.
+    let told = refused(&command(&config, &["check"], ""), 2);
+    assert!(told.contains("users_file: ") && told.contains("maskwatch user add NAME"), "{told}");
+    for (arguments, input, said) in [
+        (vec!["user", "add", "anna", "--role", "operator"], "short\n", "shorter than 8"),
+        (vec!["user", "add", "anna", "--role", "operator"], "", "shorter than 8"),
+        (vec!["user", "add", "an:na", "--role", "operator"], "canary-0ne\n", "a name is"),
+        (vec!["user", "add", "anna", "--role", "boss"], "canary-0ne\n", "viewer and operator"),
+        (vec!["user", "add", "anna", "--role", "operator", "--label", "a=b"], "canary-0ne\n", "labels limit viewers"),
+    ] {
+        let told = refused(&command(&config, &arguments, input), 2);
+        assert!(told.contains(said) && !told.contains("canary"), "{told}");
+    }
+    assert!(!users.exists(), "what is refused makes nothing");
+    done(&command(&config, &["user", "add", "anna", "--role", "operator"], "canary-0ne\n"));
+    assert!(
+        refused(&command(&config, &["user", "add", "anna", "--role", "viewer"], "canary-0ne\n"), 2).contains("already")
+    );
+    assert_eq!(std::fs::metadata(&users).unwrap().permissions().mode() & 0o777, 0o600);
+    let metrics = done(&command(&config, &["token", "add", "prometheus", "--role", "metrics"], "")).trim().to_owned();
+    assert!(metrics.starts_with("mwt_"), "{metrics}");
+
+    let mut run = Command::new(maskwatch());
+    run.args(["run", "-c"]).arg(&config).current_dir(root());
+    let mut app = App { process: Process::start("maskwatch", &mut run), http, rtsp, folder };
+    app.wait_alive();
+    assert_eq!(get(http, "/api/v1/cameras").unwrap().status, 401);
+    assert_eq!(look(http, "/api/v1/cameras", "anna:canary-0ne"), 200);
+    assert_eq!((look(http, "/metrics", &metrics), look(http, "/api/v1/cameras", &metrics)), (200, 403));
+
+    // While it runs: one who sees a part, another password, a removal.
+    done(&command(&config, &["user", "add", "guard", "--role", "viewer", "--label", "site=mall-a"], "canary-tw0\n"));
+    wait_until("the guard comes in", soon(), || look(http, "/api/v1/cameras/north", "guard:canary-tw0") == 200);
+    assert_eq!(look(http, "/api/v1/cameras/south", "guard:canary-tw0"), 404);
+    done(&command(&config, &["user", "passwd", "anna"], "canary-thr3e\n"));
+    wait_until("the new password is right", soon(), || look(http, "/", "anna:canary-thr3e") == 200);
+    assert_eq!(look(http, "/", "anna:canary-0ne"), 401);
+    done(&command(&config, &["token", "remove", "prometheus"], ""));
+    wait_until("the token is worthless", soon(), || look(http, "/metrics", &metrics) != 200);
+    assert!(refused(&command(&config, &["user", "remove", "nobody"], ""), 2).contains("there is no user nobody"));
+    done(&command(&config, &["user", "remove", "guard"], ""));
+    wait_until("the guard is out", soon(), || look(http, "/", "guard:canary-tw0") != 200);
+
+    let listed: serde_json::Value =
+        serde_json::from_str(&done(&command(&config, &["user", "list", "--json"], ""))).unwrap();
+    assert_eq!((&listed["users"][0]["name"], &listed["users"][0]["role"]), (&"anna".into(), &"operator".into()));
+    assert!(done(&command(&config, &["user", "list"], "")).starts_with("anna  operator  all cameras  password of 20"));
+    let backup = done(&command(&config, &["token", "add", "backup", "--role", "viewer", "--expires", "1s"], ""));
+    wait_until("the token ends", soon(), || {
+        done(&command(&config, &["token", "list", "--json"], "")).contains("\"expired\": true")
+    });
+    assert_eq!(look(http, "/", backup.trim()), 401);
+
+    // A file that cannot be used changes nothing.
+    std::fs::set_permissions(&users, PermissionsExt::from_mode(0o644)).unwrap();
+    app.process.wait_for_line("users and tokens stay as they were", soon());
+    assert_eq!(look(http, "/", "anna:canary-thr3e"), 200);
+    assert!(refused(&command(&config, &["user", "passwd", "anna"], "canary-f0ur\n"), 1).contains("chmod 600"));
+
+    assert_eq!(app.stop().code(), Some(0));
+    let log = app.process.log().concat();
+    assert!(log.contains("user.added") && log.contains("token.removed") && log.contains("login.failed"), "{log}");
+    let kept = std::fs::read_to_string(&users).unwrap();
+    for text in [&log, &kept] {
+        assert!(!text.contains("canary") && !text.contains(&metrics) && !text.contains(backup.trim()), "{text}");
+    }
+    assert!(app.folder.path().join("state/tokens-used.json").exists());
+}

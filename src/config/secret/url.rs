@@ -133,6 +133,10 @@ impl CameraUrl {
         if let Some(problem) = login(authority, behind) {
             return Err(problem);
         }
+        // Of `http:///name` browsers make the host `name`.
+        if authority.is_empty() {
+            return Err(UrlProblem::NoHost);
+        }
         let (bare, zone) = without_zone(authority)?;
         check_host_and_port(&bare)?;
         let url = url::Url::parse(&format!("{scheme}://{bare}{behind}")).map_err(|error| match error {

@@ -28,6 +28,8 @@ fn urls_are_checked() {
         ("rtspt://cam/1", UrlProblem::Transport("rtspt".into(), "tcp")),
         ("rtspu://cam/1", UrlProblem::Transport("rtspu".into(), "udp")),
         ("rtsp:///1", UrlProblem::NoHost),
+        ("http:///1", UrlProblem::NoHost),
+        ("http:///.?", UrlProblem::NoHost),
         ("rtsp://", UrlProblem::NoHost),
         ("file:///", UrlProblem::NoPath),
         ("file://relative.mp4", UrlProblem::NoPath),

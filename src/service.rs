@@ -111,6 +111,7 @@ impl Service {
             (Arc::clone(&metrics), Arc::clone(&roster), Arc::clone(&people)),
             &events,
             (Arc::clone(&standing), wishes.clone()),
+            &plan.network,
             rtsp.address().port(),
             access,
             &plan.access.hosts,

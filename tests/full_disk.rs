@@ -78,14 +78,14 @@ fn absent(config: AppConfig) -> AppConfig {
 
 #[track_caller]
 fn wait_for_stores(app: &App, ok: bool) {
-    app.wait_for_metrics(&format!("both stores are ok: {ok}"), soon() * 2, |scrape| {
-        ["people", "events"]
+    app.wait_for_metrics(&format!("all stores are ok: {ok}"), soon() * 2, |scrape| {
+        ["people", "events", "history"]
             .iter()
             .all(|store| scrape.get("state_store_ok", &[("store", store)]) == f64::from(u8::from(ok)))
     });
     let stores = http::get(app.http, "/api/v1/cameras").unwrap().json()["stores"].clone();
     let stores = stores.as_array().unwrap();
-    assert_eq!(stores.len(), 2, "{stores:?}");
+    assert_eq!(stores.len(), 3, "{stores:?}");
     for store in stores {
         assert_eq!(store["ok"], ok, "{store}");
         assert_eq!(store["problem"].as_str().is_some_and(|text| text.contains("wait in memory")), !ok, "{store}");
@@ -117,7 +117,7 @@ fn starts_without_a_disk(state: &Path, said: &str, mend: impl FnOnce()) {
     app.process.wait_for_line("what waited is on the disk now", soon());
     let events = waiting(&app);
     app.process.kill();
-    assert_eq!(names(state), ["events.redb", "people.redb"], "no broken file, nothing moved aside");
+    assert_eq!(names(state), ["events.redb", "history.redb", "people.redb"], "no broken file, nothing moved aside");
     let mut app = absent(config(state, broker)).start();
     wait_for_stores(&app, true);
     assert!(waiting(&app) >= events, "the events of before the crash wait");
@@ -182,7 +182,7 @@ fn a_disk_that_is_full_as_often_as_it_likes_costs_nobody() {
     // Who was in the picture at the end was counted then.
     assert!((counted..=counted + turn).contains(&now), "{counted} before, {now} now");
     wait_for_stores(&app, true);
-    assert_eq!(names(&state), ["events.redb", "people.redb"], "no broken file, nothing moved aside");
+    assert_eq!(names(&state), ["events.redb", "history.redb", "people.redb"], "no broken file, nothing moved aside");
     assert!(app.stop().success());
 }
 

@@ -258,3 +258,81 @@ fn other_models_are_taken_over_without_a_picture_lost() {
     app.wait_for_metrics("analyses go on", soon(), |scrape| scrape.frames("gate", "analyzed") >= before + 5.0);
     assert_eq!(app.stop().code(), Some(0));
 }
+
+/// What the API does with cameras, on the same files that people write.
+mod by_request {
+    use super::*;
+
+    fn ask(app: &App, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> http::Response {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let headers = [&[("Content-Type", "application/json")], headers].concat();
+        http::request(app.http, method, path, &headers, &body).unwrap()
+    }
+
+    #[test]
+    fn cameras_come_change_and_go() {
+        let folder = temp_dir();
+        let server = simulate(folder.path(), 3);
+        let base = AppConfig::new().camera("gate", &server.url(0)).top("include: cameras.d/*.yaml");
+        let mut app = base.start();
+        app.wait_ready();
+        let at = |name: &str| app.folder.path().join("cameras.d").join(name);
+        let yard = serde_json::json!({ "name": "yard", "url": server.url(1), "username": "ops", "password": "s3cret" });
+        let added = ask(&app, "POST", "/api/v1/cameras", &[], &yard);
+        assert_eq!((added.status, added.header("location")), (201, Some("/api/v1/cameras/yard")), "{}", added.text());
+        assert!(!added.text().contains("s3cret"));
+        let file = std::fs::read_to_string(at("yard.yaml")).unwrap();
+        assert!(file.contains("yard.password") && !file.contains("s3cret"), "{file}");
+        app.wait_for_metrics("it is up", soon(), |scrape| scrape.find("camera_up", &[("camera", "yard")]) == Some(1.0));
+        assert_eq!(ask(&app, "POST", "/api/v1/cameras", &[], &yard).status, 409, "it is there");
+
+        let tag = added.header("etag").unwrap().to_owned();
+        let slower = serde_json::json!({ "url": server.url(1), "username": "ops", "analyze_fps": 2 });
+        let changed = ask(&app, "PUT", "/api/v1/cameras/yard", &[("If-Match", &tag)], &slower);
+        assert_eq!((changed.status, &changed.json()["analyze_fps"]), (200, &2.0.into()), "{}", changed.text());
+        assert_eq!(connects(&app.metrics(), "yard"), 1.0, "the password is kept, and the connection");
+        let late = ask(&app, "PUT", "/api/v1/cameras/yard", &[("If-Match", &tag)], &slower);
+        assert_eq!(late.status, 412, "{}", late.text());
+
+        let wrong =
+            serde_json::json!({ "url": server.url(1), "analyze_fps": 2000, "colour": "red", "password": "s3cret" });
+        let refused = ask(&app, "PUT", "/api/v1/cameras/yard", &[], &wrong);
+        assert_eq!(refused.status, 422);
+        let said = refused.text();
+        assert!(said.contains("analyze_fps") && said.contains("colour") && !said.contains("s3cret"), "{said}");
+        // Its values are no way to what the service may read.
+        let nosy = serde_json::json!({ "url": server.url(1), "labels": { "a": "${PATH}" } });
+        let literal = ask(&app, "PUT", "/api/v1/cameras/yard", &[], &nosy);
+        assert_eq!(literal.json()["labels"]["a"], "${PATH}", "{}", literal.text());
+
+        for (method, path) in [("PUT", "/api/v1/cameras/gate"), ("DELETE", "/api/v1/cameras/gate")] {
+            let body = if method == "PUT" { slower.clone() } else { Value::Null };
+            let by_hand = ask(&app, method, path, &[], &body);
+            assert_eq!(by_hand.status, 409, "{method}: {}", by_hand.text());
+            assert!(by_hand.text().contains("people write"), "{}", by_hand.text());
+        }
+        std::fs::write(at("hall.yaml"), format!("# ours\nname: hall\nurl: '{}'\n", server.url(2))).unwrap();
+        wait_until("hall is there", soon(), || http::get(app.http, "/api/v1/cameras/hall").unwrap().status == 200);
+        assert_eq!(ask(&app, "DELETE", "/api/v1/cameras/hall", &[], &Value::Null).status, 409);
+        assert!(std::fs::read_to_string(at("hall.yaml")).unwrap().starts_with("# ours"));
+
+        assert_eq!(ask(&app, "DELETE", "/api/v1/cameras/yard", &[], &Value::Null).status, 204);
+        assert_eq!(ask(&app, "DELETE", "/api/v1/cameras/yard", &[], &Value::Null).status, 404);
+        assert!(!at("yard.yaml").exists() && !at("yard.password").exists());
+        assert_eq!(connects(&app.metrics(), "gate"), 1.0);
+        assert_eq!(app.stop().code(), Some(0));
+    }
+
+    #[test]
+    fn there_must_be_a_place_for_them() {
+        let folder = temp_dir();
+        let server = simulate(folder.path(), 1);
+        let mut app = AppConfig::new().camera("gate", &server.url(0)).start();
+        app.wait_ready();
+        let yard = serde_json::json!({ "name": "yard", "url": server.url(0) });
+        let answer = ask(&app, "POST", "/api/v1/cameras", &[], &yard);
+        assert_eq!(answer.status, 409);
+        assert!(answer.text().contains("include: cameras.d/*.yaml"), "{}", answer.text());
+        assert_eq!(app.stop().code(), Some(0));
+    }
+}

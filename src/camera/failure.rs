@@ -222,7 +222,7 @@ fn knock(plan: &CameraPlan) -> Option<Failure> {
     let port = plan.url.port()?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let address = match (bare, port).to_socket_addrs() {
-        Ok(mut addresses) => addresses.next()?,
+        Ok(addresses) => plan.reach.fit(addresses).ok()?.into_iter().next()?,
         Err(_) => return Some(Failure::new(DisconnectReason::Unreachable, format!("the name {host} is unknown"))),
     };
     match TcpStream::connect_timeout(&address, KNOCK) {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::cli::DemoArgs;
-use crate::config::plan::{AccessPlan, CameraPlan, CompliancePlan, EventsPlan, InferencePlan, ListenPlan, Plan};
+use crate::config::plan::{
+    AccessPlan, CameraPlan, CompliancePlan, EventsPlan, InferencePlan, ListenPlan, NetworkPlan, Plan,
+};
 use crate::config::secret::CameraUrl;
 use crate::demo;
 use crate::fleet::Wish;
@@ -57,6 +59,7 @@ fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> a
         http: ListenPlan { listen: args.http, auth: None },
         rtsp: ListenPlan { listen: args.rtsp, auth: None },
         access: AccessPlan::default(),
+        network: NetworkPlan::default(),
         state_dir: None,
         inference: InferencePlan::default(),
         // A share is to be seen before an hour is over; the interval beside it says how much it is worth.

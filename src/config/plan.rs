@@ -1,6 +1,7 @@
 //! The resolved configuration: no option is missing, every value is checked. Code below `config` sees only this.
 
 mod events;
+mod network;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,10 +13,13 @@ use maskwatch_vision::statistics::StatisticsConfig;
 use maskwatch_vision::zone::Areas;
 
 pub use events::{
-    ComplianceAlert, EventsPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl, WebhookPlan,
+    ComplianceAlert, EventsPlan, HistoryPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl,
+    WebhookPlan,
 };
+pub use network::{NetworkPlan, Searched};
 
 use super::secret::{CameraUrl, Secret};
+use crate::reach::Reach;
 
 /// Everything that `maskwatch run` needs to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +30,8 @@ pub struct Plan {
     pub rtsp: ListenPlan,
     /// Users, tokens and names of this machine.
     pub access: AccessPlan,
+    /// What the API may connect to.
+    pub network: NetworkPlan,
     /// Folder for what outlives a restart; `None`: nothing is written to disk.
     pub state_dir: Option<PathBuf>,
     /// Models and batching.
@@ -154,6 +160,8 @@ pub struct CameraPlan {
     pub url: CameraUrl,
     /// Sent to the camera where it asks.
     pub credentials: Option<Credentials>,
+    /// Where it may be connected to, and sent on to.
+    pub reach: Reach,
     /// For RTSP.
     pub transport: Transport,
     /// By UDP: how long a packet that is missing is waited for.
@@ -200,6 +208,7 @@ impl CameraPlan {
             name: name.into(),
             url,
             credentials: None,
+            reach: Reach::Anywhere,
             transport: Transport::Tcp,
             latency: Duration::from_millis(200),
             timeout: Duration::from_millis(2500),

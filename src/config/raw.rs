@@ -5,6 +5,7 @@
 
 mod compliance;
 mod events;
+mod network;
 mod statistics;
 mod zones;
 
@@ -21,7 +22,8 @@ use super::de::VALUE;
 use super::secret::Secret;
 
 pub use compliance::RawCompliance;
-pub use events::{RawComplianceAlert, RawEvents, RawSink, RawSinkKind, RawSpool};
+pub use events::{RawComplianceAlert, RawEvents, RawHistory, RawSink, RawSinkKind, RawSpool};
+pub use network::RawNetwork;
 pub use statistics::RawStatistics;
 pub use zones::RawZone;
 
@@ -41,6 +43,8 @@ pub struct RawConfig {
     pub http: RawHttp,
     /// Annotated streams. Default address: 127.0.0.1:8554
     pub rtsp: RawListen,
+    /// What the API may connect to
+    pub network: RawNetwork,
     /// Allow servers that listen beyond this machine without a password. Default: false
     pub insecure: bool,
     /// File of users and tokens, made by `maskwatch user add`; relative to the configuration file. Default: none

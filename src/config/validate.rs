@@ -5,6 +5,7 @@ mod camera;
 mod compliance;
 mod events;
 mod inference;
+mod network;
 mod privacy;
 mod server;
 mod state;
@@ -32,6 +33,7 @@ pub(super) fn plan(
     let http = server::listen(&mut check, &server::Written::http(&raw.http), open);
     let rtsp = server::listen(&mut check, &server::Written::rtsp(&raw.rtsp), raw.insecure);
     server::apart(&mut check, http.listen, rtsp.listen);
+    let network = network::plan(&mut check, &raw.network);
     let state_dir = Some(state::folder(&check, raw.state_dir.as_deref()));
     let inference = inference::plan(&mut check, &raw.inference);
     let statistics = privacy::statistics(&mut check, &raw.statistics);
@@ -39,7 +41,7 @@ pub(super) fn plan(
     let (cameras, included) = camera::all(&mut check, raw, included, statistics);
     let events = events::plan(&mut check, &raw.events);
     let (version, include) = (String::new(), None);
-    Plan { http, rtsp, access, state_dir, inference, compliance, cameras, events, version, include, included }
+    Plan { http, rtsp, access, network, state_dir, inference, compliance, cameras, events, version, include, included }
 }
 
 /// Where users and tokens are; no problem is looked for.

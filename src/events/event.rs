@@ -79,6 +79,21 @@ pub enum Body {
 }
 
 impl Body {
+    /// All values of `type`.
+    pub const KINDS: [&str; 11] = [
+        "person.no_mask",
+        "person.incorrect",
+        "compliance.low",
+        "compliance.recovered",
+        "camera.up",
+        "camera.down",
+        "camera.frozen",
+        "camera.degraded",
+        "camera.restored",
+        "camera.blinded",
+        "camera.cleared",
+    ];
+
     /// The value of `type`.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -254,6 +269,7 @@ mod tests {
     fn every_event_fits_the_schema_and_is_read_back() {
         let schema: serde_json::Value = serde_json::from_str(&schema().unwrap()).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
+        assert_eq!(all().iter().map(|event| event.body.kind()).collect::<Vec<_>>(), Body::KINDS);
         for event in all() {
             let json = serde_json::to_value(&event).unwrap();
             let errors: Vec<_> = validator.iter_errors(&json).map(|error| error.to_string()).collect();

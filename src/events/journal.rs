@@ -9,6 +9,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::event::{Event, SCHEMA};
 use super::feed::Feed;
+use super::history::History;
 use super::inbox::{Happening, Inbox};
 use super::policy::{Draft, Policy};
 use super::spool::{Record, Spool};
@@ -31,6 +32,7 @@ pub(super) struct Journal {
     pub(super) policy: Policy,
     pub(super) figures: Figures,
     pub(super) feed: Arc<Feed>,
+    pub(super) history: Arc<History>,
     pub(super) spool: Spool,
     pub(super) sinks: Arc<[SinkMetrics]>,
     /// Ids rise, also where the time is corrected backwards.
@@ -52,6 +54,7 @@ impl Journal {
             // The store's health tells of errors.
             let _ = self.spool.save(false);
             super::count_lost(&mut self.spool, &self.sinks);
+            self.history.keep(self.inbox.now().wall, ended);
             for (sink, waiting) in self.sinks.iter().zip(self.spool.waiting()) {
                 sink.waiting(waiting);
             }
@@ -109,6 +112,7 @@ impl Journal {
             return;
         }
         self.feed.publish(&records);
+        self.history.append(&records);
         let dropped = self.spool.append(records);
         for (sink, dropped) in self.sinks.iter().zip(dropped) {
             sink.count(EventResult::Dropped, dropped);

@@ -9,6 +9,7 @@
 
 pub mod event;
 mod feed;
+mod history;
 mod inbox;
 mod journal;
 pub mod policy;
@@ -27,6 +28,7 @@ use uuid::ContextV7;
 
 pub use feed::Feed;
 pub(crate) use feed::Subscription;
+pub(crate) use history::{Asked, History, Mark};
 pub(crate) use spool::Record;
 
 use self::inbox::{Happening, Inbox};
@@ -48,6 +50,7 @@ pub struct Events {
     senders: Senders,
     sinks: Arc<[SinkMetrics]>,
     store: Option<Arc<StoreHealth>>,
+    history: Arc<History>,
 }
 
 impl Events {
@@ -76,6 +79,11 @@ impl Events {
         let stored_at = folder
             .zip(store.as_ref())
             .map(|(path, health)| StoredAt { folder: Folder::new(path), health: Arc::clone(health) });
+        let kept_at = state_dir.map(|path| {
+            let health = StoreHealth::new(&history::KIND, metrics.state_store(history::KIND.store));
+            (Folder::new(path), Arc::new(health))
+        });
+        let history = Arc::new(History::new(plan.history, kept_at));
         let spool = Spool::open(stored_at, &names, plan.spool_bytes).context("events")?;
         let lanes = (0..names.len()).map(|index| spool.lane(index)).collect();
         let senders = Senders::start(&plan.sinks, lanes, &sinks, &clock)?;
@@ -87,12 +95,13 @@ impl Events {
             policy: Policy::new(plan.person_every, plan.compliance),
             figures: Box::new(figures),
             feed: Arc::clone(&feed),
+            history: Arc::clone(&history),
             spool,
             sinks: Arc::clone(&sinks),
             ids: ContextV7::new(),
         };
         let journal = Running::spawn("events", move || journal.run()).context("events: no thread")?;
-        Ok(Self { inbox, feed, journal, senders, sinks, store })
+        Ok(Self { inbox, feed, journal, senders, sinks, store, history })
     }
 
     /// Events of this camera are wanted from now on; called again when its plan has changed.
@@ -113,9 +122,14 @@ impl Events {
         Arc::new(self.inbox.clone())
     }
 
-    /// How the store stands; `None` where events wait in memory only, or none do.
-    pub fn store(&self) -> Option<&Arc<StoreHealth>> {
-        self.store.as_ref()
+    /// How the stores stand: of what waits for sinks and of past events, as far as they are on a disk.
+    pub fn stores(&self) -> impl Iterator<Item = &Arc<StoreHealth>> {
+        self.store.iter().chain(self.history.store())
+    }
+
+    /// Past events.
+    pub(crate) fn history(&self) -> &Arc<History> {
+        &self.history
     }
 
     /// For those who listen now.

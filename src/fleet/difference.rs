@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::Plan;
@@ -32,6 +33,8 @@ pub enum Part {
     RtspLogin,
     /// Users, tokens, and names under which the server may be asked for.
     Access,
+    /// What the API may connect to.
+    Network,
     /// Folder of what outlives a restart.
     StateDir,
     /// Models and batching.
@@ -44,12 +47,13 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::HttpListen,
         Self::HttpLogin,
         Self::RtspListen,
         Self::RtspLogin,
         Self::Access,
+        Self::Network,
         Self::StateDir,
         Self::Inference,
         Self::Compliance,
@@ -64,6 +68,7 @@ impl Part {
             Self::RtspListen => "rtsp.listen",
             Self::RtspLogin => "rtsp.username, rtsp.password",
             Self::Access => "users_file, http.hosts",
+            Self::Network => "network",
             Self::StateDir => "state_dir",
             Self::Inference => "inference",
             Self::Compliance => "compliance",
@@ -84,6 +89,7 @@ impl Part {
             Self::RtspListen => into.rtsp.listen = from.rtsp.listen,
             Self::RtspLogin => into.rtsp.auth.clone_from(&from.rtsp.auth),
             Self::Access => into.access.clone_from(&from.access),
+            Self::Network => into.network.clone_from(&from.network),
             Self::StateDir => into.state_dir.clone_from(&from.state_dir),
             Self::Inference => into.inference.clone_from(&from.inference),
             Self::Compliance => into.compliance = from.compliance,
@@ -98,6 +104,7 @@ impl Part {
             Self::RtspListen => one.rtsp.listen != other.rtsp.listen,
             Self::RtspLogin => one.rtsp.auth != other.rtsp.auth,
             Self::Access => one.access != other.access,
+            Self::Network => one.network != other.network,
             Self::StateDir => one.state_dir != other.state_dir,
             Self::Inference => one.inference != other.inference,
             Self::Compliance => one.compliance != other.compliance,
@@ -196,7 +203,7 @@ impl Difference {
 }
 
 /// What is done with a thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// A camera comes.
@@ -214,7 +221,7 @@ pub enum Action {
 }
 
 /// One thing that a reload does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
     /// What is done.
     pub action: Action,

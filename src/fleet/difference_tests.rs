@@ -13,6 +13,7 @@ fn plan(cameras: Vec<CameraPlan>) -> Plan {
         http: listen(8080),
         rtsp: listen(8554),
         access: Default::default(),
+        network: Default::default(),
         state_dir: None,
         inference: InferencePlan::default(),
         compliance: CompliancePlan::default(),

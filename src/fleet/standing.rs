@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::difference::Step;
 use crate::metrics::Metrics;
 
 /// What asked for a configuration to be loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cause {
     /// The start of the service.
@@ -23,8 +24,7 @@ pub enum Cause {
 }
 
 /// What became of an attempt.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "result", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It is in force, but for what needs a restart.
     Applied {

@@ -5,53 +5,103 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::State;
 use super::api::timestamp;
-use super::routes::refuse;
-use crate::fleet::{Attempt, Cause, Outcome, Stand, Wish};
+use super::problem::Problem;
+use super::routes::Shared;
+use crate::fleet::{Attempt, Cause, Outcome, Stand, Step, Wish};
 
 /// How long an answer to a reload is waited for: cameras that go may take their time to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The configuration in force
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ConfigView {
+    /// The first twelve digits of the SHA-256 of its text
+    version: String,
+    /// Since when it is in force
+    #[schemars(extend("format" = "date-time"))]
+    since: Option<String>,
+    /// The last attempt to change it
+    last_reload: Option<AttemptView>,
+    /// Keys that are taken over by a restart only
+    restart_needed: Vec<String>,
+    models: ModelsView,
+}
+
+/// How the models stand
+#[derive(Debug, Serialize, JsonSchema)]
+struct ModelsView {
+    /// Whether models run
+    ready: bool,
+    /// Why the ones configured do not load; those of before go on
+    failed: Option<String>,
+}
+
+/// What became of an attempt, and when
+#[derive(Debug, Serialize, JsonSchema)]
+struct AttemptView {
+    #[schemars(extend("format" = "date-time"))]
+    at: String,
+    cause: Cause,
+    #[serde(flatten)]
+    reload: ReloadView,
+}
+
+/// What a reload did
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct ReloadView {
+    /// applied: it is in force, but for what needs a restart; refused: what was in force stays
+    #[schemars(extend("enum" = ["applied", "refused"]))]
+    result: &'static str,
+    /// What was done, a line each
+    changes: Vec<String>,
+    /// The same for programs
+    steps: Vec<Step>,
+    /// What is wrong, a line each, with file and line
+    problems: Vec<String>,
+}
+
+impl From<Outcome> for ReloadView {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Applied { steps } => {
+                let changes = steps.iter().map(ToString::to_string).collect();
+                Self { result: "applied", changes, steps, ..Self::default() }
+            }
+            Outcome::Refused { problems } => Self { result: "refused", problems, ..Self::default() },
+        }
+    }
+}
 
 /// What is in force, what became of the last attempt to change it, and what waits for a restart.
-pub(super) fn view(state: &State) -> Value {
+pub(super) async fn view(state: Shared) -> Json<ConfigView> {
     let Stand { version, since, last, restart, models_ready, models_failed } = state.standing.view();
-    json!({
-        "version": version,
-        "since": since.map(timestamp),
-        "last_reload": last.as_ref().map(attempt),
-        "restart_needed": restart,
-        "models": { "ready": models_ready, "failed": models_failed },
+    let attempt = |Attempt { at, cause, outcome }| AttemptView { at: timestamp(at), cause, reload: outcome.into() };
+    Json(ConfigView {
+        version,
+        since: since.map(timestamp),
+        last_reload: last.map(attempt),
+        restart_needed: restart,
+        models: ModelsView { ready: models_ready, failed: models_failed },
     })
 }
 
-fn attempt(attempt: &Attempt) -> Value {
-    let mut value = outcome(&attempt.outcome);
-    value["at"] = timestamp(attempt.at).into();
-    value["cause"] = json!(attempt.cause);
-    value
-}
-
-fn outcome(outcome: &Outcome) -> Value {
-    let mut value = json!(outcome);
-    if let Outcome::Applied { steps } = outcome {
-        value["changes"] = steps.iter().map(ToString::to_string).collect();
-    }
-    value
-}
-
 /// Reads the configuration again; the answer says what that did. 422 where it is refused.
-pub(super) async fn reload(state: &State) -> Response {
+pub(super) async fn reload(state: Shared) -> Result<Response, Problem> {
     let (answer, answered) = tokio::sync::oneshot::channel();
     if !state.wishes.try_put(Wish::Reload(Cause::Api, Some(answer))) {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many reloads wait already");
+        return Err(Problem::busy("too many changes wait already"));
     }
     match tokio::time::timeout(PATIENCE, answered).await {
-        Ok(Ok(done @ Outcome::Applied { .. })) => Json(outcome(&done)).into_response(),
-        Ok(Ok(refused)) => (StatusCode::UNPROCESSABLE_ENTITY, Json(outcome(&refused))).into_response(),
-        Ok(Err(_)) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the service ends"),
-        Err(_) => refuse(StatusCode::GATEWAY_TIMEOUT, "not done yet: see /api/v1/config"),
+        Ok(Ok(outcome)) => {
+            let applied = matches!(outcome, Outcome::Applied { .. });
+            let status = if applied { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            Ok((status, Json(ReloadView::from(outcome))).into_response())
+        }
+        Ok(Err(_)) => Err(Problem::busy("the service ends")),
+        Err(_) => Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "not done yet: see /api/v1/config")),
     }
 }

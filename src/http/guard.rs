@@ -19,9 +19,9 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::StreamExt;
 
 use super::host::{self, Sender};
-use super::routes::{no_camera, refuse};
+use super::problem::refuse;
 use super::table::{self, About, Need, Row};
-use super::{State, session};
+use super::{State, cameras, session};
 use crate::access::{Access, Caller, Refusal};
 
 /// Logins that wait until their password is hashed, at most.
@@ -114,7 +114,11 @@ async fn may(state: &State, parts: &mut Parts, row: Row, need: Need, caller: &Ca
             let params = parts.extract::<RawPathParams>().await.map_err(IntoResponse::into_response)?;
             let name = params.iter().find(|(key, _)| *key == "name").map(|(_, name)| name);
             let entry = name.and_then(|name| state.roster.get(name));
-            if entry.is_some_and(|entry| grant.scope.admits(&entry.plan.labels)) { Ok(()) } else { Err(no_camera()) }
+            if entry.is_some_and(|entry| grant.scope.admits(&entry.plan.labels)) {
+                Ok(())
+            } else {
+                Err(cameras::unknown().into_response())
+            }
         }
     }
 }

@@ -3,29 +3,44 @@
 //! One thread with a current-thread tokio runtime; nothing of the media path waits for it. Bounds: so many connections,
 //! so long for a request's head, so long for a connection. A client that reads slowly costs a connection, and no more.
 
+mod about;
 mod api;
+mod ask;
+mod audit;
+mod cameras;
+mod change;
 mod config;
+mod discover;
 mod events;
 mod guard;
 mod host;
+mod openapi;
+mod paging;
 mod people;
+mod probe;
+mod problem;
 mod routes;
 mod serve;
 mod session;
 mod snapshot;
 mod table;
+mod tags;
+mod totals;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
+use tags::Tags;
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
-use crate::events::{Events, Feed};
+use crate::config::plan::NetworkPlan;
+use crate::events::{Events, Feed, History};
 use crate::fleet::{Standing, Wishes};
 use crate::metrics::Metrics;
 use crate::people::People;
+use crate::reach::Reach;
 use crate::roster::Roster;
 use crate::shutdown::Shutdown;
 use crate::state_file::StoreHealth;
@@ -34,6 +49,10 @@ use crate::state_file::StoreHealth;
 const SNAPSHOTS: usize = 2;
 /// Threads for logins: one hashes, one may wait for it.
 const HASHES: usize = 2;
+/// Reads of the disk at a time.
+const READS: usize = 2;
+/// Threads for what does not end at once, with two for the look-up of names.
+const BLOCKING: usize = SNAPSHOTS + HASHES + READS + probe::PROBES + 2;
 /// Listeners to events at a time: each holds a connection.
 const LISTENERS: usize = 32;
 
@@ -51,42 +70,72 @@ pub struct State {
     logins: Arc<Semaphore>,
     snapshots: Arc<Semaphore>,
     feed: Arc<Feed>,
+    history: Arc<History>,
     listeners: Arc<Semaphore>,
     stores: Vec<Arc<StoreHealth>>,
+    tags: Tags,
     standing: Arc<Standing>,
     wishes: Wishes,
+    network: NetworkPlan,
+    probes: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
+    /// Port that is served, once it is.
+    own_port: OnceLock<u16>,
 }
 
 impl State {
-    /// `events`: gives the latest events. `hosts`: names under which the server may be asked for without a login.
+    /// `events`: gives the latest events. `network`: what may be connected to. `hosts`: names under which the server may be
+    /// asked for without a login.
     pub fn new(
         (metrics, roster, people): (Arc<Metrics>, Arc<Roster>, Arc<People>),
         events: &Events,
         (standing, wishes): (Arc<Standing>, Wishes),
+        network: &NetworkPlan,
         rtsp_port: u16,
         access: Arc<Access>,
         hosts: &[String],
     ) -> Arc<Self> {
-        let stores = people.store().into_iter().chain(events.store()).cloned().collect();
-        let feed = Arc::clone(events.feed());
-        let (hosts, secure, logins) = (hosts.to_vec(), false, Arc::new(Semaphore::new(guard::LOGINS)));
-        let (snapshots, listeners) = (Arc::new(Semaphore::new(SNAPSHOTS)), Arc::new(Semaphore::new(LISTENERS)));
+        let stores = people.store().into_iter().chain(events.stores()).cloned().collect();
+        let (feed, history) = (Arc::clone(events.feed()), Arc::clone(events.history()));
+        let places = |count| Arc::new(Semaphore::new(count));
         Arc::new(Self {
             metrics,
             roster,
             people,
             rtsp_port,
             access,
-            hosts,
-            secure,
-            logins,
-            snapshots,
+            hosts: hosts.to_vec(),
+            secure: false,
+            logins: places(guard::LOGINS),
+            snapshots: places(SNAPSHOTS),
             feed,
-            listeners,
+            history,
+            listeners: places(LISTENERS),
             stores,
+            tags: Tags::new(),
             standing,
             wishes,
+            network: network.clone(),
+            probes: places(probe::PROBES),
+            searches: places(discover::SEARCHES),
+            own_port: OnceLock::new(),
         })
+    }
+}
+
+impl State {
+    /// What of the API is switched on.
+    fn features(&self) -> Vec<&'static str> {
+        let login = self.access.guarded().then_some("login");
+        let state = (!self.stores.is_empty()).then_some("state_dir");
+        let discover = (!self.network.discover.is_empty()).then_some("discover");
+        ["event-history", "probe"].into_iter().chain(discover).chain(login).chain(state).collect()
+    }
+
+    /// Where the API may connect to.
+    fn reach(&self) -> Reach {
+        let own_ports = self.own_port.get().copied().into_iter().chain([self.rtsp_port]).collect();
+        Reach::Bounded { networks: self.network.cameras.clone(), own_ports }
     }
 }
 
@@ -130,11 +179,11 @@ impl Listening {
     pub fn serve(self, state: Arc<State>) -> std::io::Result<HttpServer> {
         let stop = Shutdown::new();
         let address = self.address;
+        // It is served once.
+        let _ = state.own_port.set(address.port());
         let app = routes::router(state);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(SNAPSHOTS + HASHES)
-            .build()?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING).build()?;
         let token = stop.clone();
         let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
             if let Err(error) = runtime.block_on(serve::serve(self.listener, app, token)) {

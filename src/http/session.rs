@@ -1,39 +1,43 @@
 //! Sessions of browsers: begun by a login, kept by a cookie that scripts of the page cannot read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::extract;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{self, DefaultBodyLimit};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
 use axum::{Extension, Json};
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::guard::{self, Peer};
-use super::routes::refuse;
+use super::problem::refuse;
 use crate::access::Caller;
 
 /// The cookie's name.
-const COOKIE: &str = "maskwatch_session";
-/// Most bytes of a login.
-const LONGEST: usize = 8 * 1024;
+pub(super) const COOKIE: &str = "maskwatch_session";
 
 type Shared = extract::State<Arc<State>>;
 
-/// Who wants to come in.
-#[derive(Deserialize)]
+/// Who wants to come in
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Login {
+pub(super) struct Login {
     username: String,
     password: String,
 }
 
-/// `GET`: who I am; `POST`: come in; `DELETE`: go.
-pub(super) fn route() -> MethodRouter<Arc<State>> {
-    get(who).post(begin).delete(end).layer(DefaultBodyLimit::max(LONGEST))
+/// Who has come in
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Who {
+    /// Name of the user or the token; null where everybody may come in
+    user: Option<String>,
+    /// What they may do
+    role: String,
+    /// Labels of the cameras that they see; empty: all of them
+    labels: BTreeMap<String, String>,
 }
 
 /// Ids of sessions that a request carries.
@@ -43,16 +47,16 @@ pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value).take(4)
 }
 
-fn view(caller: &Caller) -> serde_json::Value {
+fn view(caller: &Caller) -> Who {
     let grant = caller.grant();
-    json!({ "user": caller.name(), "role": grant.role, "labels": grant.scope })
+    Who { user: caller.name().map(str::to_owned), role: grant.role.to_string(), labels: grant.scope.labels().clone() }
 }
 
-async fn who(Extension(caller): Extension<Caller>) -> Response {
+pub(super) async fn who(Extension(caller): Extension<Caller>) -> Response {
     Json(view(&caller)).into_response()
 }
 
-async fn begin(
+pub(super) async fn begin(
     state: Shared,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
@@ -78,7 +82,7 @@ async fn begin(
     ([(header::SET_COOKIE, cookie)], Json(view(&caller))).into_response()
 }
 
-async fn end(state: Shared, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
+pub(super) async fn end(state: Shared, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
     // That of the cookie: nobody else knows its id, so nobody else can end it.
     cookies(&headers).for_each(|id| state.access.end_session(id, peer.0));
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0, state.secure))]).into_response()

@@ -12,6 +12,8 @@ use crate::frames::{Shape, Shown};
 
 /// Good enough to read a label, small enough to refresh every second.
 const QUALITY: u8 = 82;
+/// Width of small pictures.
+const SMALL: u32 = 320;
 
 /// Converts, draws and encodes: some ten milliseconds for a full HD picture; not for the thread that serves.
 /// `areas`: zones and lines to draw.
@@ -35,6 +37,21 @@ pub(super) fn jpeg(shown: &Shown, camera: &str, status: &str, areas: Areas) -> a
         size[1],
         image::ExtendedColorType::Rgb8,
     )?;
+    Ok(out)
+}
+
+/// The picture alone, small.
+pub(super) fn small(shown: &Shown) -> anyhow::Result<Vec<u8>> {
+    let buffer = shown.sample().buffer().context("the frame has no picture")?;
+    let info = VideoInfo::from_caps(shown.sample().caps().context("the frame has no format")?)?;
+    let shape = Shape::of(&info);
+    let pixels = rgb(buffer, &info, shape)?;
+    let picture = image::RgbImage::from_raw(shape.width, shape.height, pixels).context("the picture is cut short")?;
+    let height = (u64::from(SMALL) * u64::from(shape.height) / u64::from(shape.width)).clamp(1, u64::from(SMALL) * 2);
+    let small =
+        if shape.width > SMALL { image::imageops::thumbnail(&picture, SMALL, u32::try_from(height)?) } else { picture };
+    let mut out = Vec::with_capacity(32 * 1024);
+    JpegEncoder::new_with_quality(&mut out, QUALITY).encode_image(&small)?;
     Ok(out)
 }
 

@@ -55,6 +55,13 @@ pub(super) const TABLE: &[Row] = &[
     row("/livez", OPEN, OPERATOR, About::Nothing),
     row("/readyz", OPEN, OPERATOR, About::Seen),
     row("/metrics", METRICS, OPERATOR, About::All),
+    row("/api/v1/openapi.json", VIEWER, OPERATOR, About::Nothing),
+    row("/api/v1/version", VIEWER, OPERATOR, About::Nothing),
+    row("/api/v1/models", VIEWER, OPERATOR, About::Nothing),
+    row("/api/v1/people", VIEWER, OPERATOR, About::Seen),
+    // What they find is of the network, not of a camera.
+    row("/api/v1/probe", OPERATOR, OPERATOR, About::All),
+    row("/api/v1/discover", OPERATOR, OPERATOR, About::All),
     row("/api/v1/cameras", VIEWER, OPERATOR, About::Seen),
     row("/api/v1/cameras/{name}", VIEWER, OPERATOR, About::Camera),
     row("/api/v1/cameras/{name}/people", VIEWER, OPERATOR, About::Camera),

@@ -35,6 +35,12 @@ use events::EventFamilies;
 /// Prefix of every name.
 const NAMESPACE: &str = "maskwatch";
 
+/// The commit that this program was built from.
+pub(crate) const COMMIT: &str = match option_env!("MASKWATCH_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};
+
 /// All metrics of the process.
 pub struct Metrics {
     registry: Registry,
@@ -42,6 +48,7 @@ pub struct Metrics {
     engine: EngineFamilies,
     events: EventFamilies,
     model_info: IntGaugeVec,
+    models: Mutex<Vec<ModelInfo>>,
     state_store_ok: IntGaugeVec,
     clock_suspect: IntGauge,
     reload_successful: IntGauge,
@@ -58,9 +65,7 @@ impl Metrics {
     pub fn new() -> Result<Arc<Self>, prometheus::Error> {
         let registry = Registry::new();
         let build = gauges(&registry, "build_info", "Always 1; the labels say what runs.", &["version", "commit"])?;
-        build
-            .with_label_values(&[env!("CARGO_PKG_VERSION"), option_env!("MASKWATCH_COMMIT").unwrap_or("unknown")])
-            .set(1);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), COMMIT]).set(1);
         let reload_timestamp = register(
             &registry,
             prometheus::Gauge::with_opts(opts(
@@ -103,6 +108,7 @@ impl Metrics {
             clock_suspect,
             reload_successful,
             reload_timestamp,
+            models: Mutex::default(),
             handles: Mutex::default(),
             registry,
         }))
@@ -174,6 +180,12 @@ impl Metrics {
             self.model_info.with_label_values(&[&model.name, &model.precision, model.provider.as_str()]).set(1);
             self.engine.model(&model.name, model.task == "classification");
         }
+        *self.models.lock().unwrap_or_else(PoisonError::into_inner) = models.to_vec();
+    }
+
+    /// The models that run, as they were told last.
+    pub(crate) fn models(&self) -> Vec<ModelInfo> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The configuration was loaded and is in use.

@@ -146,8 +146,8 @@ impl Ledger {
         stretches
     }
 
-    /// The share of people counted, under the minimum.
-    fn share(&self, counts: Counts) -> Figure {
+    /// The share of people counted, under the same minimum as the window's.
+    pub(super) fn share(&self, counts: Counts) -> Figure {
         let ratio = counts.ratio(self.plan.min_people);
         let interval = ratio.and_then(|_| wilson(counts.mask, counts.known(), Z_95));
         Figure { counts, ratio, interval }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use gstmaskwatch::report::{PersonReport, VisitReport};
-use maskwatch_vision::compliance::Figure;
+use maskwatch_vision::compliance::{Counts, Figure};
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::statistics::Totals;
 
@@ -127,6 +127,11 @@ impl People {
         self.at_now().1.history((camera, zone), span, step, MOST_STRETCHES)
     }
 
+    /// The share of people that were counted at several places, under the same minimum as one place's.
+    pub fn share(&self, counts: Counts) -> Figure {
+        lock(&self.ledger).share(counts)
+    }
+
     /// How the store stands; `None` where nothing is stored.
     pub fn store(&self) -> Option<&Arc<StoreHealth>> {
         self.store.as_ref()
@@ -203,7 +208,6 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use gstmaskwatch::report::{LineCrossing, Visited};
-    use maskwatch_vision::compliance::Counts;
     use maskwatch_vision::track::Person;
     use maskwatch_vision::zone::Direction;
 

@@ -16,6 +16,7 @@ pub mod faces;
 pub mod grab;
 pub mod http;
 pub mod metrics;
+pub mod onvif;
 pub mod peer;
 pub mod process;
 pub mod wait;

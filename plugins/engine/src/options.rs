@@ -55,4 +55,6 @@ pub struct ModelInfo {
     pub precision: String,
     /// Where it runs; never [`Provider::Auto`].
     pub provider: Provider,
+    /// Threads of one run; `None`: it does not run on the processor's cores.
+    pub threads: Option<usize>,
 }

@@ -1,5 +1,6 @@
 //! What of a camera will cost something, in one sentence each. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::report::{Report, Video};
@@ -19,7 +20,8 @@ const FIRST_PICTURE_MS: u64 = 5000;
 const LOOK_S: f64 = 2.0;
 
 /// One thing that costs something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbeCost")]
 pub struct Cost {
     /// A word for programs, always the same for the same thing.
     pub kind: &'static str,

@@ -25,7 +25,7 @@ use super::tally::{Counts, Tally};
 use super::teardown::teardown;
 use super::watch::Watch;
 use crate::config::plan::CameraPlan;
-use crate::frames::Hub;
+use crate::frames::{Hub, Shown};
 use crate::metrics::{DisconnectReason, Metrics, PictureLoss};
 use crate::shutdown::Shutdown;
 use pads::{Eyes, Seen};
@@ -42,29 +42,34 @@ pub struct Limits {
 
 /// Looks at the camera of `plan`. Blocks; `stop` ends it early. Logs in once at most.
 pub fn probe(plan: &CameraPlan, limits: Limits, stop: &Shutdown) -> Report {
+    look(plan, limits, stop).0
+}
+
+/// The same, with the last picture.
+pub fn look(plan: &CameraPlan, limits: Limits, stop: &Shutdown) -> (Report, Option<Shown>) {
     let mut report = Report { url: plan.url.to_string(), ..Report::default() };
     let Some(outlets) = outlets(plan) else {
         report.error = Some(Failure::new(DisconnectReason::Error, "internal error: no metrics"));
-        return report;
+        return (report, None);
     };
     let mut source = match source::build(plan, None, &outlets) {
         Ok(source) => source,
         Err(error) => {
             report.error = Some(Failure::new(DisconnectReason::Unsupported, format!("no pipeline: {error}")));
-            return report;
+            return (report, None);
         }
     };
     let eyes = Eyes::open(&source.pipeline);
     let mut look = Look { plan, limits, stop, outlets: &outlets, eyes: &eyes, intake: None };
     let failure = look.start(&mut source).and_then(|()| look.attend(&source.pipeline)).err();
-    let (seen, counts) = (eyes.seen(), outlets.tally.counts());
+    let (seen, counts, shown) = (eyes.seen(), outlets.tally.counts(), outlets.hub.latest());
     look.end(source);
     let learnt = rtsp::learnt(&outlets.memory);
     look.fill(&mut report, &seen, &counts, &learnt);
     report.ok = failure.is_none() && counts.decoded > 0;
     report.error = failure;
     report.costs = costs::of(&report);
-    report
+    (report, shown)
 }
 
 /// Where the pictures of a look go: nowhere.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::costs::Cost;
 use crate::camera::failure::Failure;
 
 /// All of it. What is not known is `null`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbeReport")]
 pub struct Report {
     /// Without what may be secret in it.
     pub url: String,
@@ -16,6 +18,7 @@ pub struct Report {
     pub ok: bool,
     /// Why not: the same as `run` logs of that camera.
     #[serde(serialize_with = "error")]
+    #[schemars(with = "Option<Told>")]
     pub error: Option<Failure>,
     /// `tcp` or `udp`, with RTSP.
     pub transport: Option<&'static str>,
@@ -44,7 +47,8 @@ pub struct Report {
 }
 
 /// How a camera asks for a password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbeLogin")]
 pub struct Login {
     /// `none`, `basic` or `digest`.
     pub kind: &'static str,
@@ -55,7 +59,8 @@ pub struct Login {
 }
 
 /// An RTSP session.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbeSession")]
 pub struct Session {
     /// Seconds after which the camera forgets a client that is silent; `None`: it names none.
     pub timeout_s: Option<f64>,
@@ -64,7 +69,8 @@ pub struct Session {
 }
 
 /// A stream of pictures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbeVideo")]
 pub struct Video {
     /// `h264`, `h265`, `mjpeg`, `mpeg4`, `mpeg2`, `vp8`, `vp9`, `av1`, `raw` or another coding's name.
     pub codec: String,
@@ -113,7 +119,8 @@ pub struct Video {
 }
 
 /// Counts of coded pictures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbePictures")]
 pub struct Pictures {
     /// Came.
     pub received: u64,
@@ -124,7 +131,8 @@ pub struct Pictures {
 }
 
 /// Counts of RTP packets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbePackets")]
 pub struct Packets {
     /// Came.
     pub received: u64,
@@ -139,7 +147,8 @@ pub struct Packets {
 }
 
 /// How long things took.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "ProbeTiming")]
 pub struct Timing {
     /// From the question for the stream to the answer, with RTSP.
     pub describe_ms: Option<u64>,
@@ -152,16 +161,22 @@ pub struct Timing {
 }
 
 fn error<S: Serializer>(failure: &Option<Failure>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Told {
-        reason: &'static str,
-        cause: String,
-        hint: String,
-    }
     let told = failure.as_ref().map(|failure| Told {
         reason: failure.reason.as_str(),
         cause: failure.cause.clone(),
         hint: failure.hint.to_string(),
     });
     told.serialize(serializer)
+}
+
+/// Why no picture comes
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProbeError")]
+struct Told {
+    /// The label of maskwatch_camera_disconnects_total
+    reason: &'static str,
+    /// What happened
+    cause: String,
+    /// What to look at
+    hint: String,
 }

@@ -12,6 +12,7 @@ use url::Url;
 use super::wire::{Answer, Headers, Item, Nonsense, Request, Wire};
 use crate::camera::login::{Denied, Login};
 use crate::config::plan::CameraPlan;
+use crate::reach::Reach;
 use crate::tls;
 
 /// How long a connection may take to come about, per address.
@@ -75,7 +76,7 @@ impl Connection {
         let named = url.host_str().unwrap_or_default();
         let host = plan.url.host().filter(|_| own).unwrap_or(named);
         let port = url.port().or(if own { plan.url.port() } else { None }).unwrap_or(USUAL_PORT);
-        let tcp = connect(bare(host), port).await.map_err(Trouble::Connect)?;
+        let tcp = connect(bare(host), port, &plan.reach).await.map_err(Trouble::Connect)?;
         tcp.set_nodelay(true).ok();
         let peer = tcp.peer_addr().map_err(Trouble::Connect)?.ip();
         // A camera's password is for the camera, not for whom it sends to.
@@ -211,9 +212,9 @@ fn bare(host: &str) -> &str {
 /// What cameras are told of us.
 const AGENT: &str = concat!("maskwatch/", env!("CARGO_PKG_VERSION"));
 
-async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+async fn connect(host: &str, port: u16, reach: &Reach) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    let looked_up = tokio::time::timeout(CONNECT, tokio::net::lookup_host((host, port)));
+    let looked_up = tokio::time::timeout(CONNECT, reach.resolve(host, port));
     for address in looked_up.await.unwrap_or_else(|_| Err(io::ErrorKind::NotFound.into()))? {
         match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),

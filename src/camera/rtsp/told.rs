@@ -88,6 +88,10 @@ fn unconnected(error: &std::io::Error, plan: &CameraPlan) -> Failure {
         ErrorKind::ConnectionReset => {
             Failure::new(DisconnectReason::Refused, format!("{place} breaks the connection off"))
         }
+        ErrorKind::PermissionDenied => {
+            let hint = "network.cameras in the configuration says what may be reached";
+            Failure::hinted(DisconnectReason::Unreachable, error.to_string(), hint)
+        }
         // What is left is the look-up of the name.
         _ => {
             let host = plan.url.host().unwrap_or("?");

@@ -18,12 +18,35 @@ pub struct EventsPlan {
     pub sinks: Vec<SinkPlan>,
     /// Most bytes of undelivered events.
     pub spool_bytes: u64,
+    /// Past events.
+    pub history: HistoryPlan,
 }
 
 impl Default for EventsPlan {
     /// No sinks.
     fn default() -> Self {
-        Self { person_every: Duration::from_secs(30), compliance: None, sinks: Vec::new(), spool_bytes: 64 << 20 }
+        Self {
+            person_every: Duration::from_secs(30),
+            compliance: None,
+            sinks: Vec::new(),
+            spool_bytes: 64 << 20,
+            history: HistoryPlan::default(),
+        }
+    }
+}
+
+/// Past events that are kept for who asks later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryPlan {
+    /// So long.
+    pub keep: Duration,
+    /// So many at most.
+    pub most: usize,
+}
+
+impl Default for HistoryPlan {
+    fn default() -> Self {
+        Self { keep: Duration::from_secs(14 * 24 * 3600), most: 100_000 }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct RawEvents {
     pub sinks: Vec<RawSink>,
     /// What waits for sinks that cannot be reached
     pub spool: RawSpool,
+    /// Past events, for /api/v1/events with `from` and `to`
+    pub history: RawHistory,
 }
 
 /// When compliance counts as low.
@@ -45,6 +47,17 @@ pub struct RawComplianceAlert {
 pub struct RawSpool {
     /// Most undelivered events kept, in MiB, 1 to 65536; the oldest give way. Default: 64
     pub max_mb: Option<u32>,
+}
+
+/// Past events.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "EventHistory")]
+pub struct RawHistory {
+    /// How long events are kept, 1h to 366d. Default: 14d
+    pub keep: Option<RawDuration>,
+    /// Most events kept, 100 to 10000000; the oldest give way. Default: 100000
+    pub max_events: Option<u32>,
 }
 
 /// One place that events go to.

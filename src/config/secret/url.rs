@@ -173,6 +173,11 @@ impl CameraUrl {
         self.url.scheme()
     }
 
+    /// Whether path or query look like they carry a password.
+    pub(crate) fn has_secret_looks(&self) -> bool {
+        looks_secret(self.url.path()) || self.url.query().is_some_and(looks_secret)
+    }
+
     /// Host, for the network schemes. An IPv6 address is in brackets, with its zone: `[fe80::1%eth0]`.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()

@@ -7,9 +7,10 @@ use url::{ParseError, Url};
 
 use super::{Check, Login};
 use crate::config::plan::{
-    ComplianceAlert, EventsPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl, WebhookPlan,
+    ComplianceAlert, EventsPlan, HistoryPlan, JsonlPlan, MqttPlan, NatsPlan, Remote, SinkPlan, SinkTarget, SinkUrl,
+    WebhookPlan,
 };
-use crate::config::raw::{RawEvents, RawSink, RawSinkKind};
+use crate::config::raw::{RawEvents, RawHistory, RawSink, RawSinkKind};
 use crate::config::secret::{Secret, login_in, signing_key};
 use crate::config::tree::Step;
 
@@ -34,6 +35,18 @@ pub(super) fn plan(check: &mut Check, raw: &RawEvents) -> EventsPlan {
         compliance: compliance(check, raw),
         sinks,
         spool_bytes: u64::from(check.range(&at(&["spool", "max_mb"]), spool, (1, 65_536), "1 to 65536")) * MIB,
+        history: history(check, &raw.history),
+    }
+}
+
+fn history(check: &mut Check, raw: &RawHistory) -> HistoryPlan {
+    let at = |key: &str| [Step::from("events"), Step::from("history"), Step::from(key)];
+    let usual = HistoryPlan::default();
+    let keep = raw.keep.map_or(usual.keep, |keep| keep.0);
+    let most = raw.max_events.map_or(usual.most, |most| most as usize);
+    HistoryPlan {
+        keep: check.range(&at("keep"), keep, (Duration::from_secs(3600), 366 * DAY), "1h to 366d"),
+        most: check.range(&at("max_events"), most, (100, 10_000_000), "100 to 10000000"),
     }
 }
 

@@ -121,6 +121,7 @@ impl Network {
             task: manifest.task.as_str().into(),
             precision: manifest.precision.as_str().into(),
             provider,
+            threads: matches!(provider, Provider::Cpu | Provider::Openvino).then_some(options.threads),
         };
         let outputs = outputs.into_iter().map(|name| Output { name, item_shape: Vec::new() }).collect();
         let mut network = Self {

@@ -2,6 +2,7 @@
 //!
 //! A camera gets the password once per attempt: many lock an address out after a few wrong ones.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,12 +14,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use url::Url;
+use url::{Host, Url};
 
 use super::words;
 use crate::camera::failure::Failure;
 use crate::camera::login::{Denied, Login};
 use crate::config::plan::CameraPlan;
+use crate::reach::{Reach, Resolver};
 
 /// What this program calls itself.
 pub(super) const USER_AGENT: &str = concat!("maskwatch/", env!("CARGO_PKG_VERSION"));
@@ -36,7 +38,9 @@ const MOST_BODY: usize = 64 << 10;
 
 /// Asks a camera for its stream.
 pub(super) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>,
+    reach: Reach,
+    resolver: Resolver,
     url: Url,
     login: Login,
     answer: Duration,
@@ -49,7 +53,8 @@ impl Client {
     pub(super) fn new(plan: &CameraPlan) -> Result<Self, Failure> {
         let tls = if plan.insecure_tls { crate::tls::unverified_client() } else { crate::tls::client(None) };
         let tls = tls.map_err(|error| words::internal(&error.to_string()))?;
-        let mut http = HttpConnector::new();
+        let resolver = Resolver::new(plan.reach.clone());
+        let mut http = HttpConnector::new_with_resolver(resolver.clone());
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT));
@@ -66,7 +71,16 @@ impl Client {
         let mut url = Url::parse(plan.url.expose()).map_err(|_| words::unusable_url())?;
         url.set_fragment(None);
         let login = Login::new(plan.credentials.clone());
-        Ok(Self { pool, url, login, answer: ANSWER.max(plan.timeout), redirects: 0, foreign: false })
+        Ok(Self {
+            pool,
+            reach: plan.reach.clone(),
+            resolver,
+            url,
+            login,
+            answer: ANSWER.max(plan.timeout),
+            redirects: 0,
+            foreign: false,
+        })
     }
 
     /// The answer with the stream.
@@ -90,6 +104,7 @@ impl Client {
     }
 
     async fn ask(&mut self) -> Result<Response<Incoming>, Failure> {
+        self.check()?;
         let target = self.target();
         let mut request = Request::get(self.url.as_str())
             .header(hyper::header::USER_AGENT, USER_AGENT)
@@ -104,6 +119,21 @@ impl Client {
         let encrypted = self.url.scheme() == "https";
         let answer = answer.map_err(|_| words::mute(&self.host(), self.answer.as_secs_f64()))?;
         answer.map_err(|error| words::unanswered(&error, &self.host(), encrypted))
+    }
+
+    /// Addresses that are written as such are not looked up, and so are checked here; also those of a redirect. Names are
+    /// checked by the resolver.
+    fn check(&self) -> Result<(), Failure> {
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        let written = match self.url.host() {
+            Some(Host::Ipv4(v4)) => SocketAddr::new(v4.into(), port),
+            Some(Host::Ipv6(v6)) => SocketAddr::new(v6.into(), port),
+            Some(Host::Domain(_)) | None => {
+                self.resolver.aim(port);
+                return Ok(());
+            }
+        };
+        self.reach.check(written).map_err(|barred| words::barred(&barred.to_string()))
     }
 
     /// Path and query, as the request line has them.

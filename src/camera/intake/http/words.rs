@@ -7,6 +7,7 @@ use hyper::StatusCode;
 
 use crate::camera::failure::Failure;
 use crate::metrics::DisconnectReason as Reason;
+use crate::reach::Barred;
 
 /// What a stream is expected to be.
 const A_STREAM: &str = "take the address of its MJPEG or RTSP stream, as its manual or its web page names it";
@@ -14,6 +15,11 @@ const A_STREAM: &str = "take the address of its MJPEG or RTSP stream, as its man
 /// This program cannot do what it always can.
 pub(super) fn internal(error: &str) -> Failure {
     Failure::hinted(Reason::Error, format!("no HTTP client: {error}"), "it is tried again")
+}
+
+/// The address may not be connected to.
+pub(super) fn barred(why: &str) -> Failure {
+    Failure::hinted(Reason::Unreachable, why, "network.cameras in the configuration says what may be reached")
 }
 
 pub(super) fn page() -> Failure {
@@ -149,6 +155,9 @@ pub(super) fn unanswered(error: &hyper_util::client::legacy::Error, host: &str, 
         }
         Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) if encrypted => speaks_no_tls(),
         Some(ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => absent(host),
+        Some(ErrorKind::PermissionDenied) if barred_name(error).is_some() => {
+            barred(&barred_name(error).unwrap_or_default())
+        }
         _ if chain(error).any(|cause| cause.to_string().starts_with("dns error")) => {
             let cause = format!("the name of {host} is unknown");
             Failure::hinted(Reason::Unreachable, cause, "is the address right and the network up?")
@@ -158,6 +167,11 @@ pub(super) fn unanswered(error: &hyper_util::client::legacy::Error, host: &str, 
             Failure::hinted(Reason::Unreachable, cause, "is the address right and the network up?")
         }
     }
+}
+
+/// Why none of a name's addresses may be connected to.
+fn barred_name(error: &hyper_util::client::legacy::Error) -> Option<String> {
+    chain(error).find_map(|cause| cause.downcast_ref::<Barred>()).map(ToString::to_string)
 }
 
 fn untrusted(error: &rustls::Error) -> Failure {

@@ -21,7 +21,7 @@ use std::{collections::HashMap, time::SystemTime};
 
 use maskwatch_engine::ModelInfo;
 use prometheus::core::Collector;
-use prometheus::{Encoder, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub use access::{AccessMetrics, LoginResult};
 pub use camera::CameraMetrics;
@@ -50,6 +50,7 @@ pub struct Metrics {
     model_info: IntGaugeVec,
     models: Mutex<Vec<ModelInfo>>,
     state_store_ok: IntGaugeVec,
+    state_files_broken: IntCounterVec,
     clock_suspect: IntGauge,
     reload_successful: IntGauge,
     reload_timestamp: prometheus::Gauge,
@@ -105,6 +106,12 @@ impl Metrics {
                 "1: what is to outlive the process is on the disk; 0: it waits in memory.",
                 &["store"],
             )?,
+            state_files_broken: counters(
+                &registry,
+                "state_files_broken_total",
+                "State files that could not be read and were moved aside.",
+                &["store"],
+            )?,
             clock_suspect,
             reload_successful,
             reload_timestamp,
@@ -152,9 +159,11 @@ impl Metrics {
         self.events.sink(name)
     }
 
-    /// Whether this store (`people`, `events`) is up to date on its disk; there is a series for each that is in use.
-    pub(crate) fn state_store(&self, store: &str) -> IntGauge {
-        self.state_store_ok.with_label_values(&[store])
+    /// Whether this store (`people`, `events`) is up to date on its disk, and how many of its files were broken; there are
+    /// series for each that is in use.
+    pub(crate) fn state_store(&self, store: &str) -> (IntGauge, IntCounter) {
+        let labels = [store];
+        (self.state_store_ok.with_label_values(&labels), self.state_files_broken.with_label_values(&labels))
     }
 
     /// Whether the system's clock is not believed, for [`crate::clock::Clock::system`].
@@ -239,13 +248,8 @@ fn float_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) ->
     register(registry, GaugeVec::new(opts(name, help), labels)?)
 }
 
-fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<prometheus::IntCounterVec, prometheus::Error> {
-    register(registry, prometheus::IntCounterVec::new(opts(name, help), labels)?)
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    register(registry, IntCounterVec::new(opts(name, help), labels)?)
 }
 
 fn histograms(

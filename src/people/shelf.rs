@@ -87,7 +87,7 @@ impl Shelf {
         }
         // Whatever changed until now is among what differs.
         drop(lock(ledger).take_dirty());
-        let (store, found) = Store::open(&self.folder)?;
+        let (store, found) = Store::open(&self.folder, &self.health)?;
         if !self.restored {
             found.past.into_iter().for_each(|past| clock.know(past));
         }

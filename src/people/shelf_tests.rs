@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use maskwatch_vision::compliance::Counts;
 use maskwatch_vision::face::MaskState;
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 use proptest::prelude::*;
 
 use super::super::ledger::Key;
@@ -25,8 +25,8 @@ struct Life {
 
 impl Life {
     fn new(folder: Folder) -> Self {
-        let gauge = IntGauge::new("ok", "ok").unwrap();
-        let health = Arc::new(StoreHealth::new(&KIND, gauge.clone()));
+        let (gauge, broken) = (IntGauge::new("ok", "ok").unwrap(), IntCounter::new("broken", "broken").unwrap());
+        let health = Arc::new(StoreHealth::new(&KIND, (gauge.clone(), broken)));
         let (clock, _) = Clock::by_hand(UNIX_EPOCH + NOW);
         let ledger = Mutex::new(Ledger::new(CompliancePlan::default()));
         Self { ledger, shelf: Shelf::new(folder, health), clock, gauge }

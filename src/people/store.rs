@@ -11,7 +11,7 @@ use redb::{Database, ReadableTable, TableDefinition};
 use super::ledger::{Changes, Key, Row};
 use super::place::Book;
 use crate::clock::Past;
-use crate::state_file::{self, Folder, Kind, StateError, StateFile};
+use crate::state_file::{self, Folder, Kind, StateError, StateFile, StoreHealth};
 
 /// Of the counts.
 pub(super) const KIND: Kind = Kind {
@@ -60,8 +60,9 @@ pub(super) struct Store(StateFile);
 
 impl Store {
     /// Opens the file in `folder`, and reads everything in it.
-    pub(super) fn open(folder: &Folder) -> Result<(Self, Found), StateError> {
+    pub(super) fn open(folder: &Folder, health: &StoreHealth) -> Result<(Self, Found), StateError> {
         let (file, found) = StateFile::open(folder, &KIND, read)?;
+        health.opened(&file);
         Ok((Self(file), found))
     }
 

@@ -14,6 +14,11 @@ fn write(store: &Store, rows: &[Row], gone: &[Key]) {
     store.write(&Changes { rows: rows.to_vec(), gone: gone.to_vec() }, PAST).unwrap();
 }
 
+fn open(folder: &Folder) -> (Store, Found) {
+    let metrics = crate::metrics::Metrics::new().unwrap();
+    Store::open(folder, &StoreHealth::new(&KIND, metrics.state_store(KIND.store))).unwrap()
+}
+
 fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
     rows.sort_by(|a, b| a.key.cmp(&b.key));
     rows
@@ -23,12 +28,12 @@ fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
 fn rows_come_back_as_they_were_last_written() {
     let folder = tempfile::tempdir().unwrap();
     let inside = Folder::new(&folder.path().join("a/b"));
-    let (store, found) = Store::open(&inside).unwrap();
+    let (store, found) = open(&inside);
     assert!(found.rows.is_empty() && found.past.is_none());
     write(&store, &[row(Book::Window, "gate", 60, 1), row(Book::Quarters, "gate", 0, 1)], &[]);
     write(&store, &[row(Book::Window, "gate", 60, 5), row(Book::Window, "yard", 120, 2)], &[]);
     drop(store);
-    let (store, Found { rows, past }) = Store::open(&inside).unwrap();
+    let (store, Found { rows, past }) = open(&inside);
     assert_eq!(past, Some(PAST));
     let expected =
         vec![row(Book::Window, "gate", 60, 5), row(Book::Window, "yard", 120, 2), row(Book::Quarters, "gate", 0, 1)];
@@ -49,7 +54,7 @@ fn a_store_of_the_first_version_is_read() {
     transaction.open_table(WINDOW).unwrap().insert(("gate", "", 60), [1, 2, 3, 4]).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    let (_, Found { rows, past }) = Store::open(&Folder::new(folder.path())).unwrap();
+    let (_, Found { rows, past }) = open(&Folder::new(folder.path()));
     assert_eq!(past, None);
     let counts = Counts { mask: 1, incorrect: 2, no_mask: 3, unknown: 4 };
     assert_eq!(rows.iter().map(|row| row.counts).collect::<Vec<_>>(), [counts]);

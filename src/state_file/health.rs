@@ -3,9 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 
-use super::{Kind, StateError};
+use super::{Kind, StateError, StateFile};
 
 /// Whether a store is up to date on its disk. Told at each change.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub struct StoreHealth {
     store: &'static str,
     meanwhile: &'static str,
     gauge: IntGauge,
+    broken: IntCounter,
     now: Mutex<Standing>,
 }
 
@@ -28,11 +29,11 @@ pub(crate) struct Standing {
 }
 
 impl StoreHealth {
-    /// All is well until something is not. `gauge`: 1 while that is so.
-    pub(crate) fn new(kind: &Kind, gauge: IntGauge) -> Self {
+    /// All is well until something is not. `gauge`: 1 while that is so; `broken`: files that were moved aside.
+    pub(crate) fn new(kind: &Kind, (gauge, broken): (IntGauge, IntCounter)) -> Self {
         gauge.set(1);
         let now = Mutex::new(Standing { since: SystemTime::now(), begin: Instant::now(), problem: None });
-        Self { store: kind.store, meanwhile: kind.meanwhile, gauge, now }
+        Self { store: kind.store, meanwhile: kind.meanwhile, gauge, broken, now }
     }
 
     /// The store's name.
@@ -42,6 +43,11 @@ impl StoreHealth {
 
     pub(crate) fn standing(&self) -> Standing {
         self.lock().clone()
+    }
+
+    /// A file was opened.
+    pub(crate) fn opened(&self, file: &StateFile) {
+        self.broken.inc_by(file.replaces_a_broken_one().into());
     }
 
     /// The disk refuses: what comes waits in memory.

@@ -79,6 +79,8 @@ pub(crate) struct StateFile {
     path: PathBuf,
     database: Database,
     trouble: Trouble,
+    /// The one before it was broken.
+    replaces: bool,
 }
 
 impl StateFile {
@@ -102,7 +104,8 @@ impl StateFile {
                 let (name, moved_to, loss) = (path.display(), aside.display(), kind.loss);
                 tracing::error!(%moved_to, "{name} is corrupt ({cause}) and was moved aside: {loss}");
                 make(folder, kind, &path)?;
-                Self::try_open(folder, kind, &path, &read)
+                let (file, held) = Self::try_open(folder, kind, &path, &read)?;
+                Ok((Self { replaces: true, ..file }, held))
             }
             other => other,
         }
@@ -121,13 +124,18 @@ impl StateFile {
             let backend = Watched::new(folder.backend(file)?, &trouble);
             Ok(kind.builder().create_with_backend(backend)?)
         })?;
-        let this = Self { path: path.to_owned(), database, trouble };
+        let this = Self { path: path.to_owned(), database, trouble, replaces: false };
         let found = this.with(format)?;
         if found > kind.format {
             return Err(StateError::Later { path: path.to_owned(), found });
         }
         let held = this.with(read)?;
         Ok((this, held))
+    }
+
+    /// Whether the file before it was broken, and was moved aside.
+    pub(crate) fn replaces_a_broken_one(&self) -> bool {
+        self.replaces
     }
 
     /// Works with the database. After an error it does nothing more: drop it and open it again.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use redb::{Database, ReadableTable, TableDefinition};
 
 use super::OVERHEAD;
-use crate::state_file::{self, Folder, Kind, StateError, StateFile};
+use crate::state_file::{self, Folder, Kind, StateError, StateFile, StoreHealth};
 
 /// Number to event.
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
@@ -66,8 +66,9 @@ pub(super) struct Disk(StateFile);
 
 impl Disk {
     /// Opens or makes the file. A broken one is moved aside, with a line in the log.
-    pub(super) fn open(folder: &Folder) -> Result<(Self, Found), StateError> {
+    pub(super) fn open(folder: &Folder, health: &StoreHealth) -> Result<(Self, Found), StateError> {
         let (file, found) = StateFile::open(folder, &KIND, find)?;
+        health.opened(&file);
         Ok((Self(file), found))
     }
 

@@ -119,7 +119,7 @@ impl Spool {
 
     fn reopen(&mut self) -> Result<(), StateError> {
         let Some(keeping) = &self.keeping else { return Ok(()) };
-        let (disk, found) = Disk::open(&keeping.stored_at.folder)?;
+        let (disk, found) = Disk::open(&keeping.stored_at.folder, &keeping.stored_at.health)?;
         if keeping.adopted {
             self.resume(&found);
         } else {

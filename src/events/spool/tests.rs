@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use prometheus::IntGauge;
 use proptest::prelude::*;
 
 use super::*;
@@ -24,8 +23,8 @@ pub(super) fn open(folder: Option<&Path>, sinks: &[&str], most_bytes: u64) -> Sp
 }
 
 pub(super) fn stored_at(folder: Folder) -> StoredAt {
-    let gauge = IntGauge::new("ok", "ok").unwrap();
-    StoredAt { folder, health: Arc::new(StoreHealth::new(&KIND, gauge)) }
+    let series = crate::metrics::Metrics::new().unwrap().state_store(KIND.store);
+    StoredAt { folder, health: Arc::new(StoreHealth::new(&KIND, series)) }
 }
 
 pub(super) fn is_well(spool: &Spool) -> bool {
@@ -126,7 +125,11 @@ fn the_oldest_give_way_and_are_counted_for_those_who_missed_them() {
 fn a_broken_file_is_moved_aside() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("events.redb"), "no database".repeat(1000)).unwrap();
-    let mut spool = open(Some(folder.path()), &["a"], ROOMY);
+    let (metrics, names) = (crate::metrics::Metrics::new().unwrap(), names(&["a"]));
+    let health = Arc::new(StoreHealth::new(&KIND, metrics.state_store(KIND.store)));
+    let place = StoredAt { folder: Folder::new(folder.path()), health };
+    let mut spool = Spool::open(Some(place), &names, ROOMY).unwrap();
+    assert_eq!(metrics.state_store(KIND.store).1.get(), 1, "and counted");
     spool.append(vec![event(1)]);
     spool.save(true).unwrap();
     let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());

@@ -31,8 +31,11 @@ fn take_what_is_left(spool: &Spool, index: usize) -> (Vec<String>, u64) {
     (ids, lost)
 }
 
+/// Texts by number; `None`: the event is gone.
+type Damage<'a> = &'a [(u64, Option<&'a str>)];
+
 /// Changes what is stored behind the spool's back: texts become others, or go.
-fn damage(folder: &Path, change: &[(u64, Option<&str>)]) {
+fn damage(folder: &Path, change: Damage<'_>) {
     let database = redb::Database::create(folder.join(KIND.file)).unwrap();
     let write = database.begin_write().unwrap();
     {
@@ -51,7 +54,7 @@ fn damage(folder: &Path, change: &[(u64, Option<&str>)]) {
 fn what_is_damaged_is_passed_over_and_counted_and_the_rest_is_sent() {
     let junk = Some("\0\0{");
     // Events are numbered from 1, their ids from 0. Damaged as a whole piece, at the ends, and in the middle.
-    let cases: [(&[(u64, Option<&str>)], Vec<u64>); 6] = [
+    let cases: [(Damage<'_>, Vec<u64>); 6] = [
         (&[(1, junk), (2, junk), (3, junk), (4, junk)], (4..10).collect()),
         (&[(1, None), (2, None), (3, junk)], (3..10).collect()),
         (&[(4, None), (5, junk), (6, None)], [0, 1, 2, 6, 7, 8, 9].into()),

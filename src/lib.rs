@@ -31,5 +31,5 @@ pub mod service;
 pub mod shutdown;
 pub mod sim;
 pub mod state_file;
-mod tls;
+pub mod tls;
 mod upright;

@@ -27,10 +27,11 @@ use crate::fleet::{
     self, CameraWish, Cause, Deed, Files, Fleet, Outcome, Refusal, Shared, Standing, Wish, Wishes, Written,
 };
 use crate::http::{HttpServer, Listening, State};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TlsMetrics};
 use crate::people::{Keeper, People};
 use crate::roster::Roster;
 use crate::rtsp::RtspServer;
+use crate::tls::server::Certificate;
 use crate::{config, logging, privacy};
 
 /// How often the service says that it is alive, at least.
@@ -94,6 +95,9 @@ impl Service {
         start_media()?;
         let metrics = Metrics::new().context("metrics")?;
         let access = Access::start(&plan.access, plan.http.auth.as_ref(), plan.state_dir.as_deref(), &metrics)?;
+        let tls = TlsMetrics::new(metrics.registry()).context("metrics")?;
+        let open = |plan| Certificate::open("http", plan, tls);
+        let certificate = plan.http.tls.as_ref().map(open).transpose()?;
         let listening = Listening::bind(plan.http.listen)?;
         let rtsp = RtspServer::start(&plan.rtsp, &metrics)?;
         let standing = Standing::new(Arc::clone(&metrics));
@@ -114,7 +118,7 @@ impl Service {
             &plan.network,
             rtsp.address().port(),
             access,
-            &plan.access.hosts,
+            plan.http.tls.is_some(),
         );
         let mut fleet = Fleet::new(Shared { metrics, roster, rtsp, people, events, listener }, plan);
         fleet.apply(plan, Instant::now());
@@ -122,7 +126,7 @@ impl Service {
             anyhow::bail!("camera {} does not start", missing.name);
         }
         standing.applied(Cause::Start, &plan.version, Vec::new(), &[]);
-        let http = listening.serve(state).context("http: the server does not start")?;
+        let http = listening.serve(state, certificate).context("http: the server does not start")?;
         Ok(Self { fleet, standing, http, keeper, wishes, wished })
     }
 
@@ -172,7 +176,8 @@ impl Service {
     pub fn directions(&self) -> String {
         let rtsp = reachable(self.rtsp_address());
         let http = reachable(self.http_address());
-        let mut text = format!("Page      http://{http}/\nMetrics   http://{http}/metrics\n");
+        let scheme = self.http.scheme();
+        let mut text = format!("Page      {scheme}://{http}/\nMetrics   {scheme}://{http}/metrics\n");
         let cameras = self.fleet.cameras();
         if cameras.len() > 1 {
             text += &format!("All       rtsp://{rtsp}/{}\n", crate::rtsp::MOSAIC);

@@ -1,4 +1,6 @@
-//! Whom encrypted connections trust: the system's certificates, those of a file, or, where that is said by name, anybody.
+//! TLS. Of our servers: `server`. Of our clients, here: whom encrypted connections trust: the system's certificates, those of a file, or, where that is said by name, anybody.
+
+pub mod server;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -164,7 +164,7 @@ fn a_camera_that_is_not_analysed_is_hidden_as_a_whole() {
     let clean = grab::pictures(clip.to_str().unwrap(), "", 1, soon()).remove(0);
     // No engine answers.
     let rig = Rig::with_metrics(blurred(&url(&clip)), &metrics);
-    let server = RtspServer::start(&ListenPlan { listen: ([127, 0, 0, 1], 0).into(), auth: None }, &metrics).unwrap();
+    let server = RtspServer::start(&ListenPlan::plain(([127, 0, 0, 1], 0).into(), None), &metrics).unwrap();
     server.add(Stream {
         hub: Arc::clone(&rig.hub),
         status: Arc::clone(rig.camera.status()),

@@ -44,7 +44,7 @@ impl Bench {
             .collect();
         let cameras = simulate(&clips.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
         let metrics = Metrics::new().unwrap();
-        let listen = ListenPlan { listen: ([127, 0, 0, 1], 0).into(), auth };
+        let listen = ListenPlan::plain(([127, 0, 0, 1], 0).into(), auth);
         let server = RtspServer::start(&listen, &metrics).unwrap();
         let rigs: Vec<_> = (0..sizes.len())
             .map(|index| {
@@ -239,7 +239,7 @@ fn passwords_keep_strangers_out() {
 fn a_taken_port_is_named() {
     gst::init().unwrap();
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let listen = ListenPlan { listen: taken.local_addr().unwrap(), auth: None };
+    let listen = ListenPlan::plain(taken.local_addr().unwrap(), None);
     let error = RtspServer::start(&listen, &Metrics::new().unwrap()).err().unwrap().to_string();
     assert!(error.contains("in use") && error.contains(&listen.listen.port().to_string()), "{error}");
 }

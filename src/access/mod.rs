@@ -76,6 +76,7 @@ struct Attempts {
 /// Lets in who may.
 pub struct Access {
     configured: Option<Configured>,
+    hosts: Vec<String>,
     users: Option<watch::UsersFile>,
     book: RwLock<Arc<Book>>,
     attempts: Mutex<Attempts>,
@@ -115,6 +116,7 @@ impl Access {
         });
         let access = Arc::new(Self {
             configured,
+            hosts: plan.hosts.clone(),
             users,
             book: RwLock::new(Arc::new(book)),
             attempts: Mutex::default(),
@@ -134,6 +136,11 @@ impl Access {
     /// Whether anybody is kept out at all.
     pub fn guarded(&self) -> bool {
         self.configured.is_some() || self.users.is_some()
+    }
+
+    /// Names under which a server without a login may be asked for.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
     }
 
     /// What was done.

@@ -56,8 +56,8 @@ fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> a
         Ok(CameraPlan::new(camera.name, url))
     };
     Ok(Plan {
-        http: ListenPlan { listen: args.http, auth: None },
-        rtsp: ListenPlan { listen: args.rtsp, auth: None },
+        http: ListenPlan::plain(args.http, None),
+        rtsp: ListenPlan::plain(args.rtsp, None),
         access: AccessPlan::default(),
         network: NetworkPlan::default(),
         state_dir: None,

@@ -58,6 +58,24 @@ pub struct ListenPlan {
     pub listen: SocketAddr,
     /// Who may come in; `None`: everybody that reaches the address.
     pub auth: Option<Credentials>,
+    /// What is shown to clients; `None`: nothing is encrypted. HTTP only.
+    pub tls: Option<TlsPlan>,
+}
+
+impl ListenPlan {
+    /// Without TLS.
+    pub fn plain(listen: SocketAddr, auth: Option<Credentials>) -> Self {
+        Self { listen, auth, tls: None }
+    }
+}
+
+/// A server's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsPlan {
+    /// PEM: the certificate, then those that lead to a known authority.
+    pub cert: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
 }
 
 /// Who may come in besides the logins of the servers themselves.

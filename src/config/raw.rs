@@ -86,6 +86,19 @@ pub struct RawHttp {
     pub password_file: Option<PathBuf>,
     /// Names of this machine, as browsers call it; needed where there is no login, besides addresses and `localhost`
     pub hosts: Option<Vec<String>>,
+    /// Certificate and key, for https. Default: nothing is encrypted
+    pub tls: Option<RawTls>,
+}
+
+/// Certificate and key of a server; looked at again when the files change.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Tls")]
+pub struct RawTls {
+    /// PEM file with the certificate and those that lead to a known authority, relative to the configuration file. Needed
+    pub cert: Option<PathBuf>,
+    /// PEM file with the private key, without a password. Needed
+    pub key: Option<PathBuf>,
 }
 
 /// The RTSP server.

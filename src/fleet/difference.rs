@@ -27,6 +27,8 @@ pub enum Part {
     HttpListen,
     /// Its login.
     HttpLogin,
+    /// Its certificate.
+    HttpTls,
     /// Address of the streams' server.
     RtspListen,
     /// Its login.
@@ -47,9 +49,10 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HttpListen,
         Self::HttpLogin,
+        Self::HttpTls,
         Self::RtspListen,
         Self::RtspLogin,
         Self::Access,
@@ -65,6 +68,7 @@ impl Part {
         match self {
             Self::HttpListen => "http.listen",
             Self::HttpLogin => "http.username, http.password",
+            Self::HttpTls => "http.tls",
             Self::RtspListen => "rtsp.listen",
             Self::RtspLogin => "rtsp.username, rtsp.password",
             Self::Access => "users_file, http.hosts",
@@ -86,6 +90,7 @@ impl Part {
         match self {
             Self::HttpListen => into.http.listen = from.http.listen,
             Self::HttpLogin => into.http.auth.clone_from(&from.http.auth),
+            Self::HttpTls => into.http.tls.clone_from(&from.http.tls),
             Self::RtspListen => into.rtsp.listen = from.rtsp.listen,
             Self::RtspLogin => into.rtsp.auth.clone_from(&from.rtsp.auth),
             Self::Access => into.access.clone_from(&from.access),
@@ -101,6 +106,7 @@ impl Part {
         match self {
             Self::HttpListen => one.http.listen != other.http.listen,
             Self::HttpLogin => one.http.auth != other.http.auth,
+            Self::HttpTls => one.http.tls != other.http.tls,
             Self::RtspListen => one.rtsp.listen != other.rtsp.listen,
             Self::RtspLogin => one.rtsp.auth != other.rtsp.auth,
             Self::Access => one.access != other.access,

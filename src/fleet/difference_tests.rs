@@ -8,7 +8,7 @@ use crate::config::plan::{CompliancePlan, Credentials, EventsPlan, InferencePlan
 use crate::config::secret::{CameraUrl, Secret};
 
 fn plan(cameras: Vec<CameraPlan>) -> Plan {
-    let listen = |port| ListenPlan { listen: ([127, 0, 0, 1], port).into(), auth: None };
+    let listen = |port| ListenPlan { listen: ([127, 0, 0, 1], port).into(), auth: None, tls: None };
     Plan {
         http: listen(8080),
         rtsp: listen(8554),

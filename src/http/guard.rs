@@ -64,7 +64,7 @@ pub(super) async fn guard(state: extract::State<Arc<State>>, request: Request, n
 
 async fn admit(state: &State, parts: &mut Parts) -> Result<Caller, Response> {
     let host = host::asked_for(&parts.headers, &parts.uri);
-    if !state.access.guarded() && !host.is_some_and(|host| host::is_ours(host, &state.hosts)) {
+    if !state.access.guarded() && !host.is_some_and(|host| host::is_ours(host, state.access.hosts())) {
         let what = "without a login this server answers to addresses, localhost and the names of http.hosts only";
         return Err(refuse(StatusCode::MISDIRECTED_REQUEST, what));
     }

@@ -11,15 +11,16 @@ use super::*;
 use crate::access::{Book, Role, Scope, Token, User, password, store, token};
 use crate::camera::CameraStatus;
 use crate::clock::Clock;
-use crate::config::plan::{AccessPlan, CameraPlan, CompliancePlan, Credentials, EventsPlan, NetworkPlan};
+use crate::config::plan::{AccessPlan, CameraPlan, CompliancePlan, Credentials, EventsPlan, NetworkPlan, TlsPlan};
 use crate::config::secret::{CameraUrl, Secret};
 use crate::events::Events;
 use crate::fleet::{Standing, Wishes};
 use crate::frames::Hub;
 use crate::http::{HttpServer, Listening};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TlsMetrics};
 use crate::people::{Keeper, People};
 use crate::roster::{Entry, Roster};
+use crate::tls::server::Certificate;
 
 const PASSWORD: &str = "correct horse";
 
@@ -32,7 +33,13 @@ struct Rig {
 }
 
 fn rig(access: AccessPlan, login: Option<&Credentials>) -> Rig {
+    rig_with(access, login, None)
+}
+
+fn rig_with(access: AccessPlan, login: Option<&Credentials>, tls: Option<&TlsPlan>) -> Rig {
     let metrics = Metrics::new().unwrap();
+    let families = TlsMetrics::new(metrics.registry()).unwrap();
+    let certificate = tls.map(|tls| Certificate::open("http", tls, families).unwrap());
     let roster = Arc::new(Roster::new(vec!["north".to_owned(), "south".to_owned()]));
     for (name, site) in [("north", "mall-a"), ("south", "mall-b")] {
         let mut plan = CameraPlan::new(name, CameraUrl::parse("rtsp://127.0.0.1/a").unwrap());
@@ -45,19 +52,12 @@ fn rig(access: AccessPlan, login: Option<&Credentials>) -> Rig {
     let plan = CompliancePlan::default();
     let (people, keeper) = People::start(Arc::clone(&metrics), plan, None, clock.clone()).unwrap();
     let events = Events::start(&EventsPlan::default(), None, &metrics, clock, |_, _| Default::default()).unwrap();
-    let hosts = access.hosts.clone();
     let access = Access::start(&access, login, None, &metrics).unwrap();
     let ruled = (Standing::new(Arc::clone(&metrics)), Wishes::new().0);
-    let state = State::new(
-        (metrics, roster, people),
-        &events,
-        ruled,
-        &NetworkPlan::default(),
-        8554,
-        Arc::clone(&access),
-        &hosts,
-    );
-    let server = Listening::bind(([127, 0, 0, 1], 0).into()).unwrap().serve(state).unwrap();
+    let network = NetworkPlan::default();
+    let state =
+        State::new((metrics, roster, people), &events, ruled, &network, 8554, Arc::clone(&access), tls.is_some());
+    let server = Listening::bind(([127, 0, 0, 1], 0).into()).unwrap().serve(state, certificate).unwrap();
     Rig { server, access, _events: events, _keeper: keeper }
 }
 
@@ -337,4 +337,34 @@ fn guessing_over_http_is_slowed_and_says_for_how_long() {
     assert!(slowed.contains("retry-after: ") && slowed.contains("too many failed logins"), "{slowed}");
     assert_eq!(status(&ask(at, "GET", "/", &right)), 200, "who was there before is not slowed");
     assert_eq!(status(&ask(at, "GET", "/livez", &basic("other", "x"))), 200, "probes are open to everybody");
+}
+
+#[test]
+fn by_tls_everything_is_the_same_and_cookies_are_for_tls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plan, _) = users(folder.path());
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let mut openssl = std::process::Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "2", "-subj", "/CN=localhost"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-out"]).arg(&cert).arg("-keyout").arg(&key);
+    assert!(openssl.output().unwrap().status.success());
+    let rig = rig_with(plan, None, Some(&TlsPlan { cert: cert.clone(), key }));
+    let at = rig.server.address();
+    let curl = |arguments: &[&str], path: &str| {
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["-sS", "-i", "--max-time", "20", "--cacert"]).arg(&cert).args(arguments);
+        String::from_utf8(curl.arg(format!("https://{at}{path}")).output().unwrap().stdout).unwrap()
+    };
+    let user = format!("viewer:{PASSWORD}");
+    assert_eq!(status(&curl(&["--basic", "-u", &user], "/api/v1/cameras")), 200);
+    assert_eq!(status(&curl(&[], "/api/v1/cameras")), 401);
+    let body = format!(r#"{{"username":"viewer","password":"{PASSWORD}"}}"#);
+    let json = ["-H", "Content-Type: application/json", "-d", &body, "-H", &format!("Origin: https://{at}")];
+    let begun = curl(&json, "/api/v1/session");
+    assert!(status(&begun) == 200 && begun.contains("SameSite=Strict; Secure"), "{begun}");
+    let mut plain = TcpStream::connect(at).unwrap();
+    plain.write_all(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    plain.read_to_end(&mut answer).unwrap_or_default();
+    assert!(!answer.starts_with(b"HTTP"), "nothing in the clear");
 }

@@ -33,6 +33,7 @@ use std::thread::JoinHandle;
 
 use tags::Tags;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use crate::access::Access;
 use crate::config::plan::NetworkPlan;
@@ -44,6 +45,7 @@ use crate::reach::Reach;
 use crate::roster::Roster;
 use crate::shutdown::Shutdown;
 use crate::state_file::StoreHealth;
+use crate::tls::server::Certificate;
 
 /// Snapshots in the making at a time: each is a full picture's conversion and JPEG.
 const SNAPSHOTS: usize = 2;
@@ -63,8 +65,6 @@ pub struct State {
     people: Arc<People>,
     rtsp_port: u16,
     access: Arc<Access>,
-    /// Names under which this server may be asked for without a login.
-    hosts: Vec<String>,
     /// Whether cookies are for TLS only.
     secure: bool,
     logins: Arc<Semaphore>,
@@ -84,8 +84,7 @@ pub struct State {
 }
 
 impl State {
-    /// `events`: gives the latest events. `network`: what may be connected to. `hosts`: names under which the server may be
-    /// asked for without a login.
+    /// `events`: gives the latest events. `network`: what may be connected to. `secure`: the server speaks TLS alone.
     pub fn new(
         (metrics, roster, people): (Arc<Metrics>, Arc<Roster>, Arc<People>),
         events: &Events,
@@ -93,7 +92,7 @@ impl State {
         network: &NetworkPlan,
         rtsp_port: u16,
         access: Arc<Access>,
-        hosts: &[String],
+        secure: bool,
     ) -> Arc<Self> {
         let stores = people.store().into_iter().chain(events.stores()).cloned().collect();
         let (feed, history) = (Arc::clone(events.feed()), Arc::clone(events.history()));
@@ -104,8 +103,7 @@ impl State {
             people,
             rtsp_port,
             access,
-            hosts: hosts.to_vec(),
-            secure: false,
+            secure,
             logins: places(guard::LOGINS),
             snapshots: places(SNAPSHOTS),
             feed,
@@ -172,11 +170,11 @@ impl Listening {
         Ok(Self { listener, address })
     }
 
-    /// Serves it from now on.
+    /// Serves it from now on, by TLS where there is a certificate.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn serve(self, state: Arc<State>) -> std::io::Result<HttpServer> {
+    pub fn serve(self, state: Arc<State>, certificate: Option<Arc<Certificate>>) -> anyhow::Result<HttpServer> {
         let stop = Shutdown::new();
         let address = self.address;
         // It is served once.
@@ -185,21 +183,24 @@ impl Listening {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING).build()?;
         let token = stop.clone();
+        let tls = certificate.as_ref().map(Certificate::config).transpose()?.map(TlsAcceptor::from);
+        let secure = tls.is_some();
         let thread = std::thread::Builder::new().name("http".into()).spawn(move || {
-            if let Err(error) = runtime.block_on(serve::serve(self.listener, app, token)) {
+            if let Err(error) = runtime.block_on(serve::serve(self.listener, app, tls, token)) {
                 tracing::error!(%error, "the HTTP server ended");
             }
             // A snapshot in the making is not waited for.
             runtime.shutdown_background();
         })?;
-        tracing::info!(%address, "HTTP server listens");
-        Ok(HttpServer { address, stop, thread: Some(thread) })
+        tracing::info!(%address, tls = secure, "HTTP server listens");
+        Ok(HttpServer { address, secure, stop, thread: Some(thread) })
     }
 }
 
 /// A running server. Dropping it ends it.
 pub struct HttpServer {
     address: SocketAddr,
+    secure: bool,
     stop: Shutdown,
     thread: Option<JoinHandle<()>>,
 }
@@ -208,6 +209,11 @@ impl HttpServer {
     /// Where it listens; the port is the real one.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
     }
 
     /// Ends it: open connections may finish their answer, briefly.

@@ -1,6 +1,6 @@
 //! Connections, with their bounds.
 
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,18 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::guard::Peer;
 use crate::shutdown::Shutdown;
 
 /// Open connections at most; more wait in the system's queue.
 const CONNECTIONS: usize = 128;
+/// Time for TLS to be agreed on.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Time for a request's head to come in, and between two requests.
 const HEAD: Duration = Duration::from_secs(30);
 /// A connection is closed after this time, whatever it does: nobody can hold a place for ever.
@@ -28,7 +31,12 @@ const FAREWELL: Duration = Duration::from_millis(300);
 const REFUSED: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`.
-pub(super) async fn serve(listener: TcpListener, app: Router, stop: Shutdown) -> std::io::Result<()> {
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    tls: Option<TlsAcceptor>,
+    stop: Shutdown,
+) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -43,9 +51,18 @@ pub(super) async fn serve(listener: TcpListener, app: Router, stop: Shutdown) ->
             Some(_) = connections.join_next() => {}
             (place, accepted) = accept => match accepted {
                 Ok((stream, peer)) => {
-                    let (app, stop) = (app.clone(), stop.clone());
+                    let (app, tls, stop) = (app.clone(), tls.clone(), stop.clone());
                     connections.spawn(async move {
-                        connection(stream, peer.ip(), app, stop).await;
+                        let app = app.layer(Extension(Peer(peer.ip())));
+                        match tls {
+                            None => connection(stream, app, stop).await,
+                            // Who speaks no TLS, or too slowly, goes without an answer.
+                            Some(tls) => {
+                                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                                    connection(stream, app, stop).await;
+                                }
+                            }
+                        }
                         drop(place);
                     });
                 }
@@ -62,8 +79,7 @@ pub(super) async fn serve(listener: TcpListener, app: Router, stop: Shutdown) ->
     Ok(())
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, app: Router, stop: Shutdown) {
-    let app = app.layer(Extension(Peer(peer)));
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, app: Router, stop: Shutdown) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)

@@ -15,6 +15,7 @@ pub mod labels;
 mod log;
 mod process;
 mod single;
+mod tls;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{collections::HashMap, time::SystemTime};
@@ -27,6 +28,8 @@ pub use access::{AccessMetrics, LoginResult};
 pub use camera::CameraMetrics;
 pub use events::{EventResult, SinkMetrics};
 pub use labels::{DegradedReason, DisconnectReason, FrameDrop, PictureLoss};
+
+pub use tls::TlsMetrics;
 
 use camera::CameraFamilies;
 use engine::EngineFamilies;
@@ -227,7 +230,7 @@ impl Metrics {
 pub const TEXT_FORMAT: &str = prometheus::TEXT_FORMAT;
 
 /// Now, as Unix time in seconds.
-fn unix_seconds() -> f64 {
+pub(crate) fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
 }
 

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use super::{Check, Login};
-use crate::config::plan::ListenPlan;
-use crate::config::raw::{Listen, RawHttp, RawListen};
+use crate::config::plan::{ListenPlan, TlsPlan};
+use crate::config::raw::{Listen, RawHttp, RawListen, RawTls};
+use crate::tls::server::{Loaded, Part};
 
 /// What was written of one server.
 pub(super) struct Written<'a> {
@@ -12,19 +13,26 @@ pub(super) struct Written<'a> {
     listen: Option<Listen>,
     usual: SocketAddr,
     login: Login<'a>,
+    tls: Option<&'a RawTls>,
 }
 
 impl<'a> Written<'a> {
     pub(super) fn http(raw: &'a RawHttp) -> Self {
         let (username, password) = (raw.username.as_ref(), raw.password.as_ref());
         let login = Login { username, password, password_file: raw.password_file.as_ref() };
-        Self { name: "http", listen: raw.listen, usual: SocketAddr::from(([127, 0, 0, 1], 8080)), login }
+        Self {
+            name: "http",
+            listen: raw.listen,
+            usual: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            login,
+            tls: raw.tls.as_ref(),
+        }
     }
 
     pub(super) fn rtsp(raw: &'a RawListen) -> Self {
         let (username, password) = (raw.username.as_ref(), raw.password.as_ref());
         let login = Login { username, password, password_file: raw.password_file.as_ref() };
-        Self { name: "rtsp", listen: raw.listen, usual: SocketAddr::from(([127, 0, 0, 1], 8554)), login }
+        Self { name: "rtsp", listen: raw.listen, usual: SocketAddr::from(([127, 0, 0, 1], 8554)), login, tls: None }
     }
 }
 
@@ -44,7 +52,24 @@ pub(super) fn listen(check: &mut Check, written: &Written, open: bool) -> Listen
             hint,
         );
     }
-    ListenPlan { listen, auth }
+    ListenPlan { listen, auth, tls: written.tls.and_then(|raw| tls(check, name, raw)) }
+}
+
+/// The certificate, which has to be there and to fit its key.
+fn tls(check: &mut Check, name: &str, raw: &RawTls) -> Option<TlsPlan> {
+    let at = |key: &str| [name.into(), "tls".into(), key.into()];
+    let [cert, key] = [("cert", &raw.cert), ("key", &raw.key)].map(|(key, path)| {
+        if path.is_none() && !check.place(&at(key)).written {
+            check.problem(&[name.into(), "tls".into()], format!("`{key}` is missing"), "name a PEM file");
+        }
+        path.as_ref().map(|path| check.path(path))
+    });
+    let plan = TlsPlan { cert: cert?, key: key? };
+    if let Err(problem) = Loaded::read(&plan) {
+        let key = if problem.part == Part::Cert { "cert" } else { "key" };
+        check.problem(&at(key), problem.to_string(), "");
+    }
+    Some(plan)
 }
 
 /// Two servers cannot share a port.

@@ -1,5 +1,5 @@
-//! The API and its document: what is served is documented and the other way round, and what is given is what the document
-//! says.
+//! The API and its document: what is served is documented and the other way round, and what is given is what the
+//! document says.
 
 // Helpers outside of test functions fail by panicking too.
 #![allow(clippy::unwrap_used)]

@@ -4,8 +4,8 @@
 //! * [`ways`], [`message`], [`media`], [`xml`]: pure, who is asked, and what is said and what it means.
 //! * [`search`], [`soap`]: sockets and time.
 //!
-//! A device is trusted with nothing: it is talked to at the address that its answer came from, whatever it says of itself,
-//! and only where `network.cameras` allows it; what it says is bounded.
+//! A device is trusted with nothing: it is talked to at the address that its answer came from, whatever it says of
+//! itself, and only where `network.cameras` allows it; what it says is bounded.
 
 mod media;
 mod message;

@@ -73,7 +73,7 @@ pub(super) fn ways(searched: &Searched, locals: &[Local]) -> Result<Vec<Way>, St
             }
             if network.hosts().take(MOST_HOSTS + 1).count() > MOST_HOSTS {
                 return Err(format!(
-                    "{network}: this machine is not in it, and it has more than {MOST_HOSTS} addresses to ask one by one"
+                    "{network}: this machine is not in it, and it has more than {MOST_HOSTS} addresses to ask each"
                 ));
             }
             Ok(vec![Way::Each { network: *network }])

@@ -1,7 +1,7 @@
 //! What happened, by time: events kept for who asks later, whatever sinks there are.
 //!
-//! New events are in memory, where they are found at once, and then on the disk (`history.redb` in `state_dir`). Without a
-//! folder, or while the disk refuses, the latest are in memory alone. Bounded by age and by number.
+//! New events are in memory, where they are found at once, and then on the disk (`history.redb` in `state_dir`).
+//! Without a folder, or while the disk refuses, the latest are in memory alone. Bounded by age and by number.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -90,7 +90,13 @@ fn a_disk_that_refuses_costs_nothing_that_fits_into_memory() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn pages_together_are_the_whole(count in 0..40u64, saved in 0..40u64, limit in 1..12usize, camera: bool, kind: bool) {
+    fn pages_together_are_the_whole(
+        count in 0..40u64,
+        saved in 0..40u64,
+        limit in 1..12usize,
+        camera: bool,
+        kind: bool,
+    ) {
         let folder = tempfile::tempdir().unwrap();
         let history = on_disk(Folder::new(folder.path()), PLAN);
         history.append(&(0..count.min(saved)).map(event).collect::<Vec<_>>());

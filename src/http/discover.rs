@@ -21,10 +21,10 @@ pub(super) const SEARCHES: usize = 1;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DiscoverRequest {
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(min = 1, max = 256), regex(pattern = probe::USERNAME))]
     username: String,
     /// Never given back
-    #[schemars(length(min = 1, max = 256), extend("format" = "password", "writeOnly" = true))]
+    #[schemars(length(min = 1, max = 256), regex(pattern = probe::PASSWORD), extend("format" = "password", "writeOnly" = true))]
     password: String,
 }
 

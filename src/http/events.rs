@@ -1,8 +1,8 @@
 //! Events: as they happen, and by time.
 //!
-//! Live ones are server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). A browser that was
-//! cut off says which event it had last, and gets what came since as far as it is kept. A listener that reads too slowly is
-//! told how many it missed, in an event named `lagged`. Past ones come as a list.
+//! Live ones are server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). A browser that
+//! was cut off says which event it had last, and gets what came since as far as it is kept. A listener that reads too
+//! slowly is told how many it missed, in an event named `lagged`. Past ones come as a list.
 
 mod live;
 

@@ -1,5 +1,5 @@
-//! Long lists in pages: each answer has the cursor of the next one, and who follows them sees every entry once, also where
-//! entries come and go meanwhile.
+//! Long lists in pages: each answer has the cursor of the next one, and who follows them sees every entry once, also
+//! where entries come and go meanwhile.
 
 use super::problem::Problem;
 
@@ -20,8 +20,8 @@ pub(super) fn limit(asked: Option<u32>, usual: u32) -> Result<usize, Problem> {
 
 /// A page of a list whose entries have names, and the cursor of the next page.
 ///
-/// The cursor tells the last entry's place and name: it goes on behind that entry wherever it is now, and at its old place
-/// where it is gone.
+/// The cursor tells the last entry's place and name: it goes on behind that entry wherever it is now, and at its old
+/// place where it is gone.
 ///
 /// # Errors
 /// The cursor is none of ours.
@@ -85,7 +85,12 @@ mod tests {
         }
 
         #[test]
-        fn an_entry_that_goes_or_comes_costs_no_other_one(count in 2..20usize, limit in 1..6usize, at in 0..20usize, more: bool) {
+        fn an_entry_that_goes_or_comes_costs_no_other_one(
+            count in 2..20usize,
+            limit in 1..6usize,
+            at in 0..20usize,
+            more: bool,
+        ) {
             let mut all: Vec<String> = (0..count).map(|number| format!("cam-{number}")).collect();
             let (first, next) = page(all.clone(), String::clone, None, limit).unwrap();
             // One that was seen goes, or one comes in front.

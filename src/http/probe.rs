@@ -28,21 +28,27 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Longest texts that are taken.
 const LONGEST_URL: usize = 2048;
 const LONGEST_LOGIN: usize = 256;
+/// One line without a `:`.
+pub(super) const USERNAME: &str = "^[^:\\u0000-\\u001f\\u007f-\\u009f]+$";
+/// One line that is not blank.
+pub(super) const PASSWORD: &str =
+    "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$";
 
 /// A camera to look at
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("dependentRequired" = { "username": ["password"], "password": ["username"] }))]
 pub(super) struct ProbeRequest {
     /// rtsp://, rtsps://, http:// or https://, without user name and password
-    #[schemars(length(min = 1, max = 2048), regex(pattern = "^(rtsp|rtsps|http|https)://"))]
+    #[schemars(length(min = 1, max = 2048), regex(pattern = "^(rtsp|rtsps|http|https)://.+"), extend("format" = "uri"))]
     url: String,
     /// For the camera's login, with `password`
     #[serde(default)]
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(min = 1, max = 256), regex(pattern = USERNAME))]
     username: Option<String>,
     /// For the camera's login; never given back
     #[serde(default)]
-    #[schemars(length(min = 1, max = 256), extend("format" = "password", "writeOnly" = true))]
+    #[schemars(length(min = 1, max = 256), regex(pattern = PASSWORD), extend("format" = "password", "writeOnly" = true))]
     password: Option<String>,
     /// How RTSP media travels; auto: UDP, then TCP where nothing arrives. Default: tcp
     #[serde(default)]
@@ -69,8 +75,8 @@ enum ProbeTransport {
 pub(super) struct ProbeAnswer {
     #[serde(flatten)]
     report: Report,
-    /// A JPEG in Base64, at most 320 pixels wide; null: not asked for, none came, or cameras of the configuration have a
-    /// privacy mode, which a look does not know how to keep
+    /// A JPEG in Base64, at most 320 pixels wide; null: not asked for, none came, or cameras of the configuration have
+    /// a privacy mode, which a look does not know how to keep
     picture: Option<String>,
 }
 
@@ -139,11 +145,12 @@ pub(super) fn credentials(
         (Some(username), Some(password)) => (username, password),
         _ => return Err("username and password belong together"),
     };
-    if username.contains(|c: char| c == ':' || c.is_control()) || !(1..=LONGEST_LOGIN).contains(&username.len()) {
-        return Err("username: one line of up to 256 bytes without a `:`");
+    let fits = |text: &str| (1..=LONGEST_LOGIN).contains(&text.chars().count()) && !text.contains(char::is_control);
+    if username.contains(':') || !fits(&username) {
+        return Err("username: one line of up to 256 characters without a `:`");
     }
-    if password.len() > LONGEST_LOGIN {
-        return Err("password: up to 256 bytes");
+    if !fits(&password) {
+        return Err("password: one line of up to 256 characters");
     }
     let password = Secret::read(&password).map_err(|_| "password: one line that is not empty")?;
     Ok(Some(Credentials { username, password }))

@@ -1,5 +1,5 @@
-//! Tags of what clients may have read before (RFC 9110, section 8.8): a change that says which state it was made for can be
-//! refused when another came between.
+//! Tags of what clients may have read before (RFC 9110, section 8.8): a change that says which state it was made for
+//! can be refused when another came between.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +13,8 @@ const LENGTH: usize = 12;
 
 /// Makes tags of plans.
 ///
-/// A plan holds a password, and a tag is told to whoever may look: so it is made with a key of this process, and nobody can
-/// try passwords on it. After a restart all tags are others.
+/// A plan holds a password, and a tag is told to whoever may look: so it is made with a key of this process, and nobody
+/// can try passwords on it. After a restart all tags are others.
 pub(super) struct Tags {
     key: [u8; 32],
 }

@@ -32,8 +32,8 @@ pub(super) struct Which {
     /// Length of the stretches. Default: hour
     #[schemars(extend("enum" = ["15m", "hour", "day", "all"]))]
     by: Option<String>,
-    /// Those of the zone with this name, on each camera that has it; or a line and direction as door:forward. Default: the
-    /// whole pictures
+    /// Those of the zone with this name, on each camera that has it; or a line and direction as door:forward. Default:
+    /// the whole pictures
     zone: Option<String>,
     /// Those of the cameras with this label, as site:mall-a
     #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*:"))]

@@ -18,15 +18,14 @@ def seconds(value):
 
 
 @schemathesis.hook
-def map_query(context, query):
+def before_call(context, case, kwargs):
     """`from` is before `to`, where both are times."""
-    query = dict(query or {})
+    query = case.query if isinstance(case.query, dict) else {}
     begin, end = seconds(query.get("from")), seconds(query.get("to"))
-    if end is not None and (begin or 0) >= end - 1:
+    if end is not None and max(end - 86400 if begin is None else begin, 0) >= max(end, 0) - 1:
         del query["to"]
-    if begin is not None and begin > datetime.now().timestamp() - 1 and "to" not in query:
+    if begin is not None and begin > datetime.now().timestamp() - 60 and "to" not in query:
         del query["from"]
-    return query
 
 
 @schemathesis.hook

@@ -132,8 +132,10 @@ fn answer(body: &str) -> String {
         let profile = |token: &str, width: u32, height: u32| {
             format!(
                 "<Profiles token='{token}'><Name>{token}</Name><VideoEncoderConfiguration><Encoding>H264</Encoding>\
-                 <Resolution><Width>{width}</Width><Height>{height}</Height></Resolution><RateControl><FrameRateLimit>25\
-                 </FrameRateLimit><BitrateLimit>2048</BitrateLimit></RateControl></VideoEncoderConfiguration></Profiles>"
+                 <Resolution><Width>{width}</Width><Height>{height}</Height></Resolution><RateControl>\
+                 <FrameRateLimit>25\
+                 </FrameRateLimit><BitrateLimit>2048</BitrateLimit></RateControl></VideoEncoderConfiguration>\
+                 </Profiles>"
             )
         };
         format!(

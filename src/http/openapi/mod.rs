@@ -1,5 +1,5 @@
-//! The router and its OpenAPI document, made in one go: whoever adds a route says what it takes and gives, and there is no
-//! other way to add one.
+//! The router and its OpenAPI document, made in one go: whoever adds a route says what it takes and gives, and there is
+//! no other way to add one.
 //!
 //! Schemas are those of `schemars`, as those of the configuration and of events are: OpenAPI 3.1 speaks the same JSON
 //! Schema (draft 2020-12).

@@ -95,7 +95,9 @@ fn users_and_tokens_from_the_first_to_the_last() {
     assert_eq!(look(http, "/api/v1/cameras/south", "guard:canary-tw0"), 404);
     done(&command(&config, &["user", "passwd", "anna"], "canary-thr3e\n"));
     wait_until("the new password is right", soon(), || look(http, "/", "anna:canary-thr3e") == 200);
-    assert_eq!(look(http, "/", "anna:canary-0ne"), 401);
+    // Who failed often has to wait, by address: the waits above may count as such.
+    let is_out = |status: u16| [401, 429].contains(&status);
+    assert!(is_out(look(http, "/", "anna:canary-0ne")));
     done(&command(&config, &["token", "remove", "prometheus"], ""));
     wait_until("the token is worthless", soon(), || look(http, "/metrics", &metrics) != 200);
     assert!(refused(&command(&config, &["user", "remove", "nobody"], ""), 2).contains("there is no user nobody"));
@@ -110,7 +112,7 @@ fn users_and_tokens_from_the_first_to_the_last() {
     wait_until("the token ends", soon(), || {
         done(&command(&config, &["token", "list", "--json"], "")).contains("\"expired\": true")
     });
-    assert_eq!(look(http, "/", backup.trim()), 401);
+    assert!(is_out(look(http, "/", backup.trim())));
 
     // A file that cannot be used changes nothing.
     std::fs::set_permissions(&users, PermissionsExt::from_mode(0o644)).unwrap();

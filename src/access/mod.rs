@@ -1,10 +1,10 @@
 //! Who may come in, what they may do, and on which cameras.
 //!
 //! People have passwords (argon2id) and machines have tokens (SHA-256 of 256 random bits). Both are in one file, which only
-//! `maskwatch user` and `maskwatch token` write ([`store`]). A service looks at the file once a second ([`watch`]) rather
+//! `maskwatch user` and `maskwatch token` write ([`store`]). A service looks at the file once a second (`watch`) rather
 //! than at logins: who is taken out is to lose sessions and streams that are open, too.
 //!
-//! Failed logins slow down further ones ([`throttle`]), before anything about them is looked at. argon2 is worked out for
+//! Failed logins slow down further ones (`throttle`), before anything about them is looked at. argon2 is worked out for
 //! one login at a time, so that nobody can take the machine's memory or cores by it.
 
 pub mod audit;

@@ -54,10 +54,11 @@ impl Journal {
             // The store's health tells of errors.
             let _ = self.spool.save(false);
             super::count_lost(&mut self.spool, &self.sinks);
-            self.history.keep(self.inbox.now().wall, ended);
             for (sink, waiting) in self.sinks.iter().zip(self.spool.waiting()) {
                 sink.waiting(waiting);
             }
+            // After all that alerts wait for.
+            self.history.keep(self.inbox.now().wall, ended);
             if ended {
                 return self.spool;
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use redb::{Database, ReadableTable, ReadableTableMetadata, TableDefinition};
@@ -155,14 +155,20 @@ impl History {
         }
     }
 
-    /// Brings the disk up to date, and forgets what is too old at `now`. After a failure this does nothing until the
+    /// Brings the disk up to date, and forgets what is too old at `now`; nothing where that is
+    /// `None`. After a failure this does nothing until the
     /// pause is over, unless it is the `last` time.
-    pub(super) fn keep(&self, now: SystemTime, last: bool) {
-        let oldest = now.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(self.plan.keep);
-        let oldest = Mark::first(u64::try_from(oldest.as_millis()).unwrap_or_default());
+    pub(super) fn keep(&self, now: Option<Duration>, last: bool) {
+        let mark = |now: Duration| {
+            let oldest = now.saturating_sub(self.plan.keep);
+            Mark::first(u64::try_from(oldest.as_millis()).unwrap_or_default())
+        };
+        let oldest = now.map(mark);
         let Some(disk) = &self.disk else {
             let mut recent = lock(&self.recent);
-            *recent = recent.split_off(&oldest);
+            if let Some(oldest) = &oldest {
+                *recent = recent.split_off(oldest);
+            }
             return;
         };
         let moment = Instant::now();
@@ -171,9 +177,10 @@ impl History {
             if !last && !state.retry.is_due(moment) {
                 return;
             }
-            (state.file.clone(), state.pruned.is_none_or(|pruned| moment.duration_since(pruned) >= PRUNE))
+            let due = state.pruned.is_none_or(|pruned| moment.duration_since(pruned) >= PRUNE);
+            (state.file.clone(), due && oldest.is_some())
         };
-        let written = self.write(disk, file, prune.then_some(oldest));
+        let written = self.write(disk, file, oldest.filter(|_| prune));
         let mut state = lock(&disk.state);
         match written {
             Ok(file) => {

@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -15,6 +17,10 @@ fn event(n: u64) -> Record {
         (["gate", "hall"][n as usize % 2], ["camera.up", "camera.down", "person.no_mask"][n as usize % 3]);
     let json = format!(r#"{{"id":"{id}","time":"{time}","type":"{kind}","camera":"{camera}","n":{n}}}"#);
     Record::read(0, json.into()).unwrap()
+}
+
+fn time(seconds: u64) -> Option<Duration> {
+    at(seconds).duration_since(UNIX_EPOCH).ok()
 }
 
 fn at(n: u64) -> SystemTime {
@@ -41,13 +47,13 @@ fn what_was_kept_is_there_after_a_restart_the_newest_first() {
     let folder = tempfile::tempdir().unwrap();
     let history = on_disk(Folder::new(folder.path()), PLAN);
     history.append(&[event(0), event(1)]);
-    history.keep(at(1), false);
+    history.keep(time(1), false);
     history.append(&[event(2)]);
     assert_eq!(numbers(&history.page(&all()).unwrap()), [2, 1, 0], "from memory and disk");
-    history.keep(at(2), true);
+    history.keep(time(2), true);
     drop(history);
     let history = on_disk(Folder::new(folder.path()), PLAN);
-    history.keep(at(3), false);
+    history.keep(time(3), false);
     assert_eq!(numbers(&history.page(&all()).unwrap()), [2, 1, 0]);
     let (from, to) = (BEGIN + 1000, BEGIN + 2000);
     assert_eq!(numbers(&history.page(&Asked { from, to, ..all() }).unwrap()), [1], "the end is no part of it");
@@ -61,13 +67,15 @@ fn it_is_bounded_by_age_and_by_number() {
     for history in [on_disk(Folder::new(folder.path()), few), History::new(few, None)] {
         for n in 0..9 {
             history.append(&[event(n)]);
-            history.keep(at(n), false);
+            history.keep(time(n), false);
         }
         assert_eq!(numbers(&history.page(&all()).unwrap()), [8, 7, 6, 5, 4]);
     }
     let history = History::new(PLAN, None);
     history.append(&[event(0), event(10)]);
-    history.keep(at(3605), false);
+    history.keep(None, false);
+    assert_eq!(numbers(&history.page(&all()).unwrap()), [10, 0], "nothing is old while the clock is not believed");
+    history.keep(time(3605), false);
     assert_eq!(numbers(&history.page(&all()).unwrap()), [10]);
 }
 
@@ -77,13 +85,13 @@ fn a_disk_that_refuses_costs_nothing_that_fits_into_memory() {
     let faults = Faults::default();
     let history = on_disk(Folder::failing(folder.path(), &faults), PLAN);
     history.append(&[event(0)]);
-    history.keep(at(0), false);
+    history.keep(time(0), false);
     faults.after(0);
     history.append(&[event(1)]);
-    history.keep(at(1), true);
+    history.keep(time(1), true);
     assert!(history.page(&all()).unwrap_err().contains("in memory"), "a part is not told as the whole");
     faults.heal();
-    history.keep(at(2), true);
+    history.keep(time(2), true);
     assert_eq!(numbers(&history.page(&all()).unwrap()), [1, 0]);
 }
 
@@ -100,7 +108,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let history = on_disk(Folder::new(folder.path()), PLAN);
         history.append(&(0..count.min(saved)).map(event).collect::<Vec<_>>());
-        history.keep(at(0), false);
+        history.keep(time(0), false);
         history.append(&(count.min(saved)..count).map(event).collect::<Vec<_>>());
         let asked = Asked {
             camera: camera.then(|| "hall".to_owned()),

@@ -1,7 +1,7 @@
 //! From the cameras' threads to the journal: a bounded channel that nobody waits at.
 
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
 use gstmaskwatch::report::VerdictReport;
@@ -46,6 +46,11 @@ impl Inbox {
     pub(super) fn new(sinks: Arc<[SinkMetrics]>, clock: Clock) -> (Self, Receiver<Happening>) {
         let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
         (Self { sender, clock, sinks }, receiver)
+    }
+
+    /// What is too old is older than something by this time; `None` while nothing may be called old.
+    pub(super) fn prune(&self) -> Option<Duration> {
+        self.clock.now().prune()
     }
 
     pub(super) fn now(&self) -> Moment {

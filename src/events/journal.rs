@@ -58,7 +58,7 @@ impl Journal {
                 sink.waiting(waiting);
             }
             // After all that alerts wait for.
-            self.history.keep(self.inbox.now().wall, ended);
+            self.history.keep(self.inbox.prune(), ended);
             if ended {
                 return self.spool;
             }

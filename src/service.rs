@@ -83,6 +83,8 @@ pub struct Service {
     keeper: Keeper,
     wishes: Wishes,
     wished: Receiver<Wish>,
+    /// What the models that run were loaded by.
+    running: InferencePlan,
 }
 
 impl Service {
@@ -127,7 +129,7 @@ impl Service {
         }
         standing.applied(Cause::Start, &plan.version, Vec::new(), &[]);
         let http = listening.serve(state, certificate).context("http: the server does not start")?;
-        Ok(Self { fleet, standing, http, keeper, wishes, wished })
+        Ok(Self { fleet, standing, http, keeper, wishes, wished, running: plan.inference.clone() })
     }
 
     /// Opens, loads the models, and lets the cameras begin.
@@ -294,11 +296,13 @@ impl Service {
         match loaded {
             Ok(engine) => {
                 tracing::info!("models replaced");
+                self.running = plan.clone();
                 self.use_models(engine);
             }
             Err(error) => {
                 tracing::error!("the new models do not load, those of before go on: {error:#}");
                 self.standing.models_failed(format!("{error:#}"));
+                self.fleet.keep_models(self.running.clone());
             }
         }
     }

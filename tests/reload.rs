@@ -256,6 +256,16 @@ fn other_models_are_taken_over_without_a_picture_lost() {
     wait_until("said", soon(), || standing(&app)["models"]["failed"].is_string());
     let before = app.metrics().frames("gate", "analyzed");
     app.wait_for_metrics("analyses go on", soon(), |scrape| scrape.frames("gate", "analyzed") >= before + 5.0);
+
+    // The same configuration is tried again when somebody asks: the file may be whole by now.
+    let model = support::root().join("models/maskwatch-ssd-640");
+    for entry in std::fs::read_dir(&model).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), models.join(entry.file_name())).unwrap();
+    }
+    let answer = http::request(app.http, "POST", "/api/v1/config/reload", &[], &[]).unwrap();
+    assert_eq!(changes(&answer.json()), ["changed: inference"]);
+    wait_until("taken over", soon(), || standing(&app)["models"]["failed"].is_null());
     assert_eq!(app.stop().code(), Some(0));
 }
 
@@ -304,6 +314,18 @@ mod by_request {
         let nosy = serde_json::json!({ "url": server.url(1), "labels": { "a": "${PATH}" } });
         let literal = ask(&app, "PUT", "/api/v1/cameras/yard", &[], &nosy);
         assert_eq!(literal.json()["labels"]["a"], "${PATH}", "{}", literal.text());
+
+        for url in ["file:///etc/hostname".to_owned(), "v4l2:///dev/video0".to_owned()] {
+            let inside = ask(&app, "PUT", "/api/v1/cameras/yard", &[], &serde_json::json!({ "url": url }));
+            assert_eq!(inside.status, 422, "{}", inside.text());
+        }
+        // Our own streams are no cameras for us; a link-local address is none by default.
+        let own = serde_json::json!({ "url": format!("rtsp://127.0.0.1:{}/gate", app.rtsp) });
+        assert_eq!(ask(&app, "PUT", "/api/v1/cameras/yard", &[], &own).status, 200);
+        wait_until("refused", soon(), || {
+            let failure = http::get(app.http, "/api/v1/cameras/yard").unwrap().json()["failure"].clone();
+            failure["cause"].as_str().is_some_and(|cause| cause.contains("one of our own"))
+        });
 
         for (method, path) in [("PUT", "/api/v1/cameras/gate"), ("DELETE", "/api/v1/cameras/gate")] {
             let body = if method == "PUT" { slower.clone() } else { Value::Null };

@@ -8,6 +8,9 @@ use super::raw::RawCamera;
 use super::tree::{Node, Step};
 use super::{Problem, Surroundings, read, text, tree};
 
+/// First line of a file that the API wrote.
+pub(crate) const OURS: &str = "# Written by Maskwatch's API, which will write it again: changes by hand are lost.\n";
+
 /// Cameras of one file.
 pub(super) struct Included {
     pub(super) file: PathBuf,
@@ -16,6 +19,13 @@ pub(super) struct Included {
     pub(super) cameras: Vec<(Vec<Step>, RawCamera)>,
     /// Its text, for the version.
     pub(super) text: String,
+}
+
+impl Included {
+    /// Whether the API wrote it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.text.starts_with(OURS)
+    }
 }
 
 /// A file with several cameras.

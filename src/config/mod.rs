@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use include::Included;
+pub(crate) use include::OURS;
 pub use plan::Plan;
 pub use problem::{ConfigError, Problem};
 

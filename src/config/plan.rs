@@ -217,7 +217,8 @@ impl CameraPlan {
     /// Whether the same pictures come by the same way: then a change of the rest needs no new connection.
     pub fn same_source(&self, other: &Self) -> bool {
         let way = |plan: &Self| (plan.transport, plan.latency, plan.timeout, plan.insecure_tls);
-        self.url == other.url && self.credentials == other.credentials && way(self) == way(other)
+        let place = |plan: &Self| (plan.url.clone(), plan.credentials.clone(), plan.reach.clone());
+        place(self) == place(other) && way(self) == way(other)
     }
 
     /// A camera with the defaults of every key.

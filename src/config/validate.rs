@@ -18,6 +18,7 @@ use super::raw::{RawConfig, RawSecret};
 use super::secret::{Secret, SecretProblem};
 use super::tree::{Node, Place, Step};
 use super::{Included, Problem, Surroundings, UsersPlace};
+use crate::reach::Reach;
 
 /// The plan; to be used only where no problem was found.
 pub(super) fn plan(
@@ -38,7 +39,9 @@ pub(super) fn plan(
     let inference = inference::plan(&mut check, &raw.inference);
     let statistics = privacy::statistics(&mut check, &raw.statistics);
     let compliance = compliance::plan(&mut check, &raw.compliance);
-    let (cameras, included) = camera::all(&mut check, raw, included, statistics);
+    let own_ports = [http.listen.port(), rtsp.listen.port()].into();
+    let bounds = Reach::Bounded { networks: network.cameras.clone(), own_ports };
+    let (cameras, included) = camera::all(&mut check, raw, (included, &bounds), statistics);
     let events = events::plan(&mut check, &raw.events);
     let (version, include) = (String::new(), None);
     Plan { http, rtsp, access, network, state_dir, inference, compliance, cameras, events, version, include, included }

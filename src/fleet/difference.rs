@@ -268,6 +268,7 @@ fn keys(one: &CameraPlan, other: &CameraPlan) -> Vec<&'static str> {
         ("latency", a.latency != b.latency),
         ("timeout", a.timeout != b.timeout),
         ("insecure_tls", a.insecure_tls != b.insecure_tls),
+        ("network.cameras", a.reach != b.reach),
         ("analyze_fps", a.analyze_fps != b.analyze_fps),
         ("weight", a.weight != b.weight),
         ("min_score", a.min_score != b.min_score),

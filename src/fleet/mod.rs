@@ -26,7 +26,7 @@ pub use written::{Refusal, Written};
 
 use crate::camera::{CameraContext, CameraHandle, Listener, Supervisor};
 use crate::config::Plan;
-use crate::config::plan::{CameraPlan, Privacy};
+use crate::config::plan::{CameraPlan, InferencePlan, Privacy};
 use crate::events::Events;
 use crate::frames::Hub;
 use crate::metrics::Metrics;
@@ -90,6 +90,11 @@ impl Fleet {
         gstmaskwatch::engines::register(ENGINE, engine);
         self.has_engine = true;
         self.cameras.iter().for_each(|camera| camera.ask_engine(ENGINE));
+    }
+
+    /// Models of the plan in force do not load: these go on, and the next plan that names others tries again.
+    pub fn keep_models(&mut self, running: InferencePlan) {
+        self.plan.inference = running;
     }
 
     /// Brings the plan wanted into force, but for what needs a restart, and gives what was done. Cameras that go have until

@@ -1,6 +1,6 @@
 //! Cameras that the API writes: one file each, in the folder that `include` names.
 //!
-//! A file of ours begins with [`HEAD`]. No other file is ever changed: what people write by hand, and their comments, stay.
+//! A file of ours begins with [`OURS`]. No other file is ever changed: what people write by hand, and their comments, stay.
 //! A file is there whole or not at all, whatever happens meanwhile: it is written under another name, brought to the disk,
 //! and renamed. Its password is in a file beside it that its owner alone may read.
 
@@ -12,11 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::config::Plan;
+use crate::config::{OURS, Plan};
 use crate::state_file::{make_folder, sync_name};
 
-/// First line of a file of ours.
-const HEAD: &str = "# Written by Maskwatch's API, which will write it again: changes by hand are lost.\n";
 /// Key of a password, and of the file that it goes to.
 const PASSWORD: &str = "password";
 const PASSWORD_FILE: &str = "password_file";
@@ -105,7 +103,7 @@ impl Written {
             Some(file) if *file != path => Err(by_hand(file)),
             None if there => Err(by_hand(Path::new("the configuration file"))),
             _ => match fs::read_to_string(&path) {
-                Ok(text) if text.starts_with(HEAD) => Ok(there),
+                Ok(text) if text.starts_with(OURS) => Ok(there),
                 Ok(_) => Err(by_hand(&path)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(error.into()),
@@ -153,7 +151,7 @@ impl Written {
         if let Some(password) = &texts.password {
             replace(&self.password_path(camera), password.as_bytes())?;
         }
-        replace(&self.path(camera)?, format!("{HEAD}{}", texts.written).as_bytes())?;
+        replace(&self.path(camera)?, texts.written.as_bytes())?;
         if texts.password.is_none() && !texts.keeps {
             remove(&self.password_path(camera))?;
         }
@@ -180,10 +178,11 @@ pub struct Texts {
     keeps: bool,
 }
 
-/// Values as YAML in which nothing is a variable.
+/// Values as a file of ours in which nothing is a variable.
 fn yaml(values: &Map<String, Value>) -> Result<String, Refusal> {
     let values: BTreeMap<&String, Value> = values.iter().map(|(key, value)| (key, literal(value))).collect();
-    serde_yaml::to_string(&values).map_err(|error| Refusal::Bad(vec![error.to_string()]))
+    let text = serde_yaml::to_string(&values).map_err(|error| Refusal::Bad(vec![error.to_string()]))?;
+    Ok(format!("{OURS}{text}"))
 }
 
 fn literal(value: &Value) -> Value {
@@ -250,7 +249,7 @@ mod tests {
         assert!(texts.checked.contains("s3cret $${HOME}") && texts.checked.contains("$${PATH}"), "{}", texts.checked);
         written.put("gate", &texts).unwrap();
         let text = fs::read_to_string(folder.path().join("d/gate.yaml")).unwrap();
-        assert!(text.starts_with(HEAD) && !text.contains("s3cret") && text.contains("gate.password"), "{text}");
+        assert!(text.starts_with(OURS) && !text.contains("s3cret") && text.contains("gate.password"), "{text}");
         let password = folder.path().join("d/gate.password");
         assert_eq!(fs::read_to_string(&password).unwrap(), "s3cret ${HOME}");
         use std::os::unix::fs::PermissionsExt;

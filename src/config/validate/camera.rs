@@ -12,17 +12,19 @@ use crate::config::plan::{CameraPlan, Credentials, OutputPlan, Privacy, Transpor
 use crate::config::raw::{RawCamera, RawConfig, RawOutput, RawPrivacy, RawTransport};
 use crate::config::secret::CameraUrl;
 use crate::config::tree::Step;
+use crate::reach::Reach;
 
 /// Paths of the RTSP server that are no camera.
 const RESERVED: [&str; 1] = ["mosaic"];
 const MOST_LABELS: usize = 16;
 const LONGEST_LABEL: usize = 128;
 
-/// All cameras that have what a camera needs, those of the file first; and the files of those that are included.
+/// All cameras that have what a camera needs, those of the file first; and the files of those that are included. `bounds`:
+/// where those that the API wrote may be.
 pub(super) fn all(
     check: &mut Check,
     raw: &RawConfig,
-    included: &[Included],
+    (included, bounds): (&[Included], &Reach),
     statistics: StatisticsConfig,
 ) -> (Vec<CameraPlan>, BTreeMap<String, PathBuf>) {
     let shared = shared(check, raw, statistics);
@@ -38,18 +40,31 @@ pub(super) fn all(
     let mut cameras: Vec<CameraPlan> =
         own.filter_map(|(index, camera)| one(check, &at(index), camera, &shared, &mut first)).collect();
     let mut files = BTreeMap::new();
-    for Included { file, tree, cameras: written, .. } in included {
+    for one_file in included {
+        let (Included { file, tree, cameras: written, .. }, ours) = (one_file, one_file.is_ours());
         let folder = file.parent().unwrap_or(Path::new(""));
         let surroundings = check.surroundings;
         let mut check = Check { tree, file: Some(file), folder, surroundings, problems: &mut *check.problems };
         for (at, camera) in written {
-            if let Some(plan) = one(&mut check, at, camera, &shared, &mut first) {
+            if let Some(mut plan) = one(&mut check, at, camera, &shared, &mut first) {
+                if ours {
+                    bound(&mut check, at, &mut plan, bounds);
+                }
                 files.insert(plan.name.clone(), file.clone());
                 cameras.push(plan);
             }
         }
     }
     (cameras, files)
+}
+
+/// What the API names is not what people name: no files, no devices, and only addresses within its bounds.
+fn bound(check: &mut Check, at: &[Step], plan: &mut CameraPlan, bounds: &Reach) {
+    if matches!(plan.url.scheme(), "file" | "v4l2") {
+        let hint = "rtsp, rtsps, http or https; write files and devices into the configuration by hand";
+        check.problem(&under(at, "url"), "the API adds cameras of the network alone", hint);
+    }
+    plan.reach = bounds.clone();
 }
 
 /// What cameras have that do not say it themselves.

@@ -1,8 +1,8 @@
 //! Who may come in, what they may do, and on which cameras.
 //!
-//! People have passwords (argon2id) and machines have tokens (SHA-256 of 256 random bits). Both are in one file, which only
-//! `maskwatch user` and `maskwatch token` write ([`store`]). A service looks at the file once a second (`watch`) rather
-//! than at logins: who is taken out is to lose sessions and streams that are open, too.
+//! People have passwords (argon2id) and machines have tokens (SHA-256 of 256 random bits). Both are in one file, which
+//! only `maskwatch user` and `maskwatch token` write ([`store`]). A service looks at the file once a second (`watch`)
+//! rather than at logins: who is taken out is to lose sessions and streams that are open, too.
 //!
 //! Failed logins slow down further ones (`throttle`), before anything about them is looked at. argon2 is worked out for
 //! one login at a time, so that nobody can take the machine's memory or cores by it.
@@ -90,8 +90,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads the users file, and keeps an eye on it. `login`: of the configuration itself; `state_dir`: where the last use
-    /// of tokens is kept.
+    /// Reads the users file, and keeps an eye on it. `login`: of the configuration itself; `state_dir`: where the last
+    /// use of tokens is kept.
     ///
     /// # Errors
     /// The users file cannot be used.
@@ -226,8 +226,8 @@ impl Access {
         }
     }
 
-    /// Begins a session for who has just logged in; `None` for tokens, which need none. The cookie's value, and how long
-    /// it holds at most.
+    /// Begins a session for who has just logged in; `None` for tokens, which need none. The cookie's value, and how
+    /// long it holds at most.
     pub fn begin_session(&self, caller: &Caller, from: IpAddr) -> Option<(Ticket, Duration)> {
         let owner = caller.owner()?;
         self.audit.note(Deed::new("session.begun", Some(&owner.name), Some(from), "logged in"));

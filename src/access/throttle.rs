@@ -1,9 +1,10 @@
 //! How failed logins slow down further ones. Pure: times come in.
 //!
 //! Failures count against the address that they come from and against the user that they name; after a few of them each
-//! further one doubles the pause until the next attempt is looked at, up to a cap. The pause of a user is short, so that
-//! whoever guesses cannot lock a person out; and where a person has logged in from an address before, only the failures of
-//! that person at that address count for the two of them. An attempt within a pause is not looked at and costs nothing.
+//! further one doubles the pause until the next attempt is looked at, up to a cap. The pause of a user is short, so
+//! that whoever guesses cannot lock a person out; and where a person has logged in from an address before, only the
+//! failures of that person at that address count for the two of them. An attempt within a pause is not looked at and
+//! costs nothing.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -103,8 +104,8 @@ impl Throttle {
         }
     }
 
-    /// It was right. Gives whether this user is new at this address. The address's own failures stay: else whoever has one
-    /// login could clear them for guessing others.
+    /// It was right. Gives whether this user is new at this address. The address's own failures stay: else whoever has
+    /// one login could clear them for guessing others.
     pub(crate) fn succeeded(&mut self, now: Instant, from: IpAddr, user: &str) -> bool {
         let (user, from) = (fingerprint(user), network(from));
         self.failed.remove(&Key::User(user));
@@ -220,13 +221,19 @@ mod tests {
     proptest! {
         /// Whatever anybody does, no pause is longer than the cap: nobody is locked out for good.
         #[test]
-        fn nobody_is_locked_out_for_good(steps in proptest::collection::vec((0u64..120, 0u8..3, 0usize..3, any::<bool>()), 1..80)) {
+        fn nobody_is_locked_out_for_good(
+            steps in proptest::collection::vec((0u64..120, 0u8..3, 0usize..3, any::<bool>()), 1..80),
+        ) {
             let (mut now, mut throttle) = (Instant::now(), Throttle::default());
             for (wait, from, user, right) in steps {
                 now += seconds(wait);
                 let user = ["anna", "bert", "carl"][user];
                 if throttle.pause(now, address(from), Some(user)).is_none() {
-                    if right { throttle.succeeded(now, address(from), user); } else { throttle.failed(now, address(from), Some(user)); }
+                    if right {
+                        throttle.succeeded(now, address(from), user);
+                    } else {
+                        throttle.failed(now, address(from), Some(user));
+                    }
                 }
             }
             for user in ["anna", "bert", "dora"] {

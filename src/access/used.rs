@@ -82,7 +82,8 @@ impl Used {
             Err(error) => {
                 held.changed = true;
                 if !std::mem::replace(&mut held.failing, true) {
-                    tracing::warn!(%error, "{}: the last use of tokens cannot be written; it is tried again", file.display());
+                    let file = file.display();
+                    tracing::warn!(%error, "{file}: the last use of tokens cannot be written; it is tried again");
                 }
             }
         }

@@ -50,6 +50,8 @@ pub struct People {
     hubs: Mutex<HashMap<String, Arc<Hub>>>,
     wake: Sender<()>,
     store: Option<Arc<StoreHealth>>,
+    /// Held while a caption is worked out and set: the one that is set last is the latest.
+    captioning: Mutex<()>,
 }
 
 impl People {
@@ -71,7 +73,7 @@ impl People {
         let store = state_dir.map(|_| Arc::new(StoreHealth::new(&store::KIND, metrics.state_store(store::KIND.store))));
         let shelf =
             state_dir.zip(store.as_ref()).map(|(path, health)| Shelf::new(Folder::new(path), Arc::clone(health)));
-        let people = Arc::new(Self { metrics, plan, clock, ledger, hubs, wake, store });
+        let people = Arc::new(Self { metrics, plan, clock, ledger, hubs, wake, store, captioning: Mutex::default() });
         let keeper = Keeper::start(&people, shelf, woken)?;
         Ok((people, keeper))
     }
@@ -156,6 +158,7 @@ impl People {
     }
 
     fn renew_caption(&self, hub: &Hub) {
+        let _turn = lock(&self.captioning);
         hub.set_caption(&caption(&self.figure(hub.camera(), WHOLE_PICTURE)));
     }
 

@@ -8,9 +8,7 @@
 //! Stop: cameras first (people in the picture are counted), then events (what cannot be sent waits on disk), then the
 //! streams, then HTTP, so that a last scrape sees the last counts.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
@@ -24,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::plan::{InferencePlan, Plan};
 use crate::events::Events;
 use crate::fleet::{
-    self, CameraWish, Cause, Deed, Files, Fleet, Outcome, Refusal, Shared, Standing, Wish, Wishes, Written,
+    self, CameraWish, Cause, ConfigFile, Deed, Fleet, Outcome, Refusal, Shared, Standing, Wish, Wishes,
 };
 use crate::http::{HttpServer, Listening, State};
 use crate::metrics::{Metrics, TlsMetrics};
@@ -32,7 +30,7 @@ use crate::people::{Keeper, People};
 use crate::roster::Roster;
 use crate::rtsp::RtspServer;
 use crate::tls::server::Certificate;
-use crate::{config, logging, privacy};
+use crate::{logging, privacy};
 
 /// How often the service says that it is alive, at least.
 const ALIVE: Duration = Duration::from_secs(1);
@@ -192,7 +190,7 @@ impl Service {
 
     /// Grants wishes until the end is wished for. `config`: the file that a reload reads. `tell` hears how it goes, some
     /// times per minute at least.
-    pub fn attend(&mut self, config: &mut ConfigFile, tell: impl Fn(Phase)) {
+    pub fn attend(&mut self, config: &ConfigFile, tell: impl Fn(Phase)) {
         loop {
             tell(Phase::Alive);
             match self.wished.recv_timeout(ALIVE) {
@@ -216,7 +214,7 @@ impl Service {
     }
 
     /// Reads the configuration and brings it into force, or says what is wrong with it.
-    fn reload(&mut self, config: &mut ConfigFile, cause: Cause) -> Outcome {
+    fn reload(&mut self, config: &ConfigFile, cause: Cause) -> Outcome {
         let wanted = match config.read() {
             Ok(wanted) => wanted,
             Err(problems) => {
@@ -242,7 +240,7 @@ impl Service {
     }
 
     /// Writes or takes away a camera's file, once it is known that the whole is good with it, and brings it into force.
-    fn write(&mut self, config: &mut ConfigFile, wish: &CameraWish) -> Result<(), Refusal> {
+    fn write(&mut self, config: &ConfigFile, wish: &CameraWish) -> Result<(), Refusal> {
         let plan = self.fleet.plan();
         let written = config.written(plan).ok_or(Refusal::NoInclude)?;
         let there = written.is_ours(plan, &wish.name)?;
@@ -335,51 +333,6 @@ pub enum Phase {
     Reloading,
     /// That is done.
     Ready,
-}
-
-/// The file that a service runs by.
-pub struct ConfigFile {
-    /// `None`: there is none; the service runs by what it was started with.
-    source: Option<(PathBuf, Files)>,
-}
-
-impl ConfigFile {
-    /// None.
-    pub fn none() -> Self {
-        Self { source: None }
-    }
-
-    /// This one, which depends on `depends_on`: when one of them changes, a reload is wished for.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn watched(file: PathBuf, depends_on: BTreeSet<PathBuf>, wishes: &Wishes) -> std::io::Result<Self> {
-        let wishes = wishes.clone();
-        let files = Files::watch(depends_on, move || wishes.put(Wish::Reload(Cause::File, None)))?;
-        Ok(Self { source: Some((file, files)) })
-    }
-
-    /// Where cameras of a plan of this file may be written.
-    fn written(&self, plan: &Plan) -> Option<Written> {
-        let (file, _) = self.source.as_ref()?;
-        Written::of(plan.include.as_ref()?, file.parent().unwrap_or(Path::new("")))
-    }
-
-    /// What would be wrong if an included file had this text, or (`None`) were not there.
-    fn check(&self, path: PathBuf, text: Option<String>) -> Result<(), Vec<String>> {
-        let Some((file, _)) = &self.source else { return Ok(()) };
-        config::load_instead(file, Some((path, text))).plan.map(drop).map_err(|error| error.lines())
-    }
-
-    fn read(&mut self) -> Result<Plan, Vec<String>> {
-        let Some((file, files)) = &self.source else {
-            return Err(vec!["there is no configuration file: the service runs by its command line".to_owned()]);
-        };
-        let before = files.look();
-        let loaded = config::load_all(file);
-        files.set(loaded.depends_on, before);
-        loaded.plan.map_err(|error| error.lines())
-    }
 }
 
 /// A part that hangs in its end (a driver, a network file) must not hold the process.

@@ -12,8 +12,8 @@ use crate::config::plan::{
 };
 use crate::config::secret::CameraUrl;
 use crate::demo;
-use crate::fleet::Wish;
-use crate::service::{self, ConfigFile, Service};
+use crate::fleet::{ConfigFile, Wish};
+use crate::service::{self, Service};
 use crate::shutdown::Shutdown;
 use crate::sim;
 
@@ -43,7 +43,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         }
         wishes.put(Wish::End);
     })?;
-    service.attend(&mut ConfigFile::none(), |_| ());
+    service.attend(&ConfigFile::none(), |_| ());
     service.stop();
     Ok(ExitCode::SUCCESS)
 }

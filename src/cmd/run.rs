@@ -9,8 +9,8 @@ use sd_notify::NotifyState;
 
 use crate::cli::RunArgs;
 use crate::config::{self, Loaded, Plan};
-use crate::fleet::{Cause, Wish};
-use crate::service::{self, ConfigFile, Phase, Service};
+use crate::fleet::{Cause, ConfigFile, Wish};
+use crate::service::{self, Phase, Service};
 use crate::shutdown::Shutdown;
 
 /// How often it is looked whether the models are there, or the end is asked for.
@@ -25,7 +25,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut service = Service::open(&plan)?;
     let wishes = service.wishes().clone();
     // Before the models, which take their time: what changes meanwhile is not missed.
-    let mut config =
+    let config =
         ConfigFile::watched(args.config.clone(), depends_on, &wishes).context("no thread to watch the files")?;
     super::greet(format!("{}Stop      Ctrl-C\n", service.directions()));
     if !models(&mut service, &plan, &shutdown)? {
@@ -44,7 +44,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     tell(&[NotifyState::Ready]);
-    service.attend(&mut config, |phase| match phase {
+    service.attend(&config, |phase| match phase {
         Phase::Alive => tell(&[NotifyState::Watchdog]),
         Phase::Reloading => {
             let now = NotifyState::monotonic_usec_now();

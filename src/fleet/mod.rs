@@ -6,6 +6,7 @@
 //!
 //! [`Standing`] says at any time which configuration is in force, and what became of the last attempt to change it.
 
+mod config_file;
 mod difference;
 mod files;
 mod standing;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use maskwatch_engine::Engine;
 use maskwatch_vision::zone::Areas;
 
+pub use config_file::ConfigFile;
 pub use difference::{Action, CameraChange, Difference, Part, Step};
 pub use files::Files;
 pub use standing::{Attempt, Cause, Outcome, Stand, Standing};

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::plan::{InferencePlan, Plan};
 use crate::events::Events;
 use crate::fleet::{
-    self, CameraWish, Cause, ConfigFile, Deed, Fleet, Outcome, Refusal, Shared, Standing, Wish, Wishes,
+    self, CameraWish, Cause, ConfigFile, Deed, Fleet, Objection, Outcome, Part, Shared, Standing, Wish, Wishes,
 };
 use crate::http::{HttpServer, Listening, State};
 use crate::metrics::{Metrics, TlsMetrics};
@@ -190,15 +190,15 @@ impl Service {
 
     /// Grants wishes until the end is wished for. `config`: the file that a reload reads. `tell` hears how it goes, some
     /// times per minute at least.
-    pub fn attend(&mut self, config: &ConfigFile, tell: impl Fn(Phase)) {
+    pub fn attend(&mut self, config: &ConfigFile, tell: impl Fn(Beat)) {
         loop {
-            tell(Phase::Alive);
+            tell(Beat::Alive);
             match self.wished.recv_timeout(ALIVE) {
                 Ok(Wish::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Wish::Reload(cause, answer)) => {
-                    tell(Phase::Reloading);
+                    tell(Beat::Reloading);
                     let outcome = self.reload(config, cause);
-                    tell(Phase::Ready);
+                    tell(Beat::Ready);
                     // Who asked may be gone.
                     if let Some(answer) = answer {
                         answer.send(outcome).ok();
@@ -223,7 +223,6 @@ impl Service {
                 return Outcome::Refused { problems };
             }
         };
-        let inference = self.fleet.plan().inference.clone();
         let difference = self.fleet.apply(&wanted, Instant::now() + CAMERAS_END);
         let (steps, restart) = (difference.steps(), difference.restart());
         for step in &steps {
@@ -232,7 +231,7 @@ impl Service {
         if steps.is_empty() {
             tracing::info!(version = wanted.version, "configuration: nothing to do");
         }
-        if inference != wanted.inference {
+        if difference.parts.contains(&Part::Inference) {
             self.load_models(wanted.inference.clone());
         }
         self.standing.applied(cause, &wanted.version, steps.clone(), &restart);
@@ -240,15 +239,15 @@ impl Service {
     }
 
     /// Writes or takes away a camera's file, once it is known that the whole is good with it, and brings it into force.
-    fn write(&mut self, config: &ConfigFile, wish: &CameraWish) -> Result<(), Refusal> {
+    fn write(&mut self, config: &ConfigFile, wish: &CameraWish) -> Result<(), Objection> {
         let plan = self.fleet.plan();
-        let written = config.written(plan).ok_or(Refusal::NoInclude)?;
+        let written = config.written(plan).ok_or(Objection::NoInclude)?;
         let there = written.is_ours(plan, &wish.name)?;
         let present = plan.cameras.iter().find(|camera| camera.name == wish.name);
         match (&wish.deed, there) {
-            (Deed::Add(_), true) => return Err(Refusal::Present),
-            (Deed::Change(_) | Deed::Remove, false) => return Err(Refusal::Absent),
-            _ if wish.seen.as_deref().is_some_and(|seen| present != Some(seen)) => return Err(Refusal::Changed),
+            (Deed::Add(_), true) => return Err(Objection::Present),
+            (Deed::Change(_) | Deed::Remove, false) => return Err(Objection::Absent),
+            _ if wish.seen.as_deref().is_some_and(|seen| present != Some(seen)) => return Err(Objection::Changed),
             _ => {}
         }
         let path = written.path(&wish.name)?;
@@ -256,7 +255,7 @@ impl Service {
             Deed::Add(values) | Deed::Change(values) => Some(written.texts(&wish.name, values)?),
             Deed::Remove => None,
         };
-        config.check(path, texts.as_ref().map(|texts| texts.checked.clone())).map_err(Refusal::Bad)?;
+        config.check(path, texts.as_ref().map(|texts| texts.checked.clone())).map_err(Objection::Bad)?;
         match &texts {
             Some(texts) => written.put(&wish.name, texts)?,
             None => written.remove(&wish.name)?,
@@ -270,12 +269,16 @@ impl Service {
         match self.reload(config, Cause::Api) {
             Outcome::Applied { .. } => Ok(()),
             // Something else was broken in between.
-            Outcome::Refused { problems } => Err(Refusal::Bad(problems)),
+            Outcome::Refused { problems } => Err(Objection::Bad(problems)),
         }
     }
 
     /// Beside those that run: they are replaced when the new ones are ready.
     fn load_models(&self, plan: InferencePlan) {
+        if plan == self.running {
+            // Others were wanted, and are not any more.
+            return self.standing.models_loaded();
+        }
         let (metrics, wishes) = (Arc::clone(self.metrics()), self.wishes.clone());
         let load = move || {
             let loaded = start_engine(&plan, &metrics);
@@ -324,9 +327,9 @@ impl Service {
     }
 }
 
-/// What a service is about, for who supervises it.
+/// What a service shows to who supervises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum Beat {
     /// It grants wishes.
     Alive,
     /// The configuration is read and brought into force.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use gstmaskwatch::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport};
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::sight::Luma;
-use maskwatch_vision::statistics::{Tally, Totals};
+use maskwatch_vision::statistics::{StatisticsConfig, Tally, Totals};
 
 use super::degraded::{Finding, Fitness};
 use super::failure::{Failure, Origin};
@@ -274,6 +274,10 @@ impl Results {
 
     /// Takes one report in.
     pub(super) fn take(&mut self, report: Report) {
+        // The mode is in force at the hub before the plan with it arrives here: nobody is told of in between.
+        if self.tally.is_none() && self.hub.privacy() == Privacy::Statistics {
+            self.tally = Some(Tally::new(StatisticsConfig::default(), self.origin.elapsed()));
+        }
         if self.tally.is_some() {
             return self.take_unseen(report);
         }

@@ -64,6 +64,26 @@ fn with_statistics_only_totals_of_enough_people_leave() {
     assert_eq!(&*hub.caption(), "");
 }
 
+/// The camera's thread finds its new plan a moment after the mode is in force.
+#[test]
+fn nobody_is_told_of_between_the_mode_and_the_plan() {
+    let url = crate::config::secret::CameraUrl::parse("rtsp://127.0.0.1/a").unwrap();
+    let open = CameraPlan::new("gate", url);
+    let statistics = StatisticsConfig { window: Duration::ZERO, minimum: 3 };
+    let strict = CameraPlan { privacy: Privacy::Statistics, statistics, ..open.clone() };
+    let metrics = crate::metrics::Metrics::new().unwrap().camera("gate");
+    let hub = Hub::new(&open, &metrics);
+    let ear = Arc::new(Ear::default());
+    let listener = Arc::clone(&ear) as Arc<dyn Listener>;
+    let mut results = Results::new(&open, Arc::new(CameraStatus::new()), metrics, Arc::clone(&hub), Some(listener));
+    results.take(person(MaskState::Mask));
+    assert!(hub.change(&strict));
+    (0..3).for_each(|_| results.take(person(MaskState::Mask)));
+    results.change(&strict);
+    results.tick();
+    assert_eq!(*ear.0.lock().unwrap(), ["person", "gate [Some(3), None, None, None]"], "and nobody is lost");
+}
+
 /// Asks, whenever it is told of the camera's state, what everybody else could read at that moment.
 struct Witness {
     all: Arc<crate::metrics::Metrics>,

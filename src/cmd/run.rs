@@ -10,7 +10,7 @@ use sd_notify::NotifyState;
 use crate::cli::RunArgs;
 use crate::config::{self, Loaded, Plan};
 use crate::fleet::{Cause, ConfigFile, Wish};
-use crate::service::{self, Phase, Service};
+use crate::service::{self, Beat, Service};
 use crate::shutdown::Shutdown;
 
 /// How often it is looked whether the models are there, or the end is asked for.
@@ -44,13 +44,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     tell(&[NotifyState::Ready]);
-    service.attend(&config, |phase| match phase {
-        Phase::Alive => tell(&[NotifyState::Watchdog]),
-        Phase::Reloading => {
+    service.attend(&config, |beat| match beat {
+        Beat::Alive => tell(&[NotifyState::Watchdog]),
+        Beat::Reloading => {
             let now = NotifyState::monotonic_usec_now();
             tell(&[Some(NotifyState::Reloading), now.ok()].into_iter().flatten().collect::<Vec<_>>());
         }
-        Phase::Ready => tell(&[NotifyState::Ready]),
+        Beat::Ready => tell(&[NotifyState::Ready]),
     });
     tell(&[NotifyState::Stopping]);
     drop(config);

@@ -24,7 +24,7 @@ pub use difference::{Action, CameraChange, Difference, Part, Step};
 pub use files::Files;
 pub use standing::{Attempt, Cause, Outcome, Stand, Standing};
 pub use wish::{Answer, CameraWish, Deed, Wish, Wishes};
-pub use written::{Refusal, Written};
+pub use written::{Objection, Written};
 
 use crate::camera::{CameraContext, CameraHandle, Listener, Supervisor};
 use crate::config::Plan;

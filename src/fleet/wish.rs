@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::standing::{Cause, Outcome};
-use super::written::Refusal;
+use super::written::Objection;
 use crate::config::plan::{CameraPlan, InferencePlan};
 
 /// Wishes that may wait.
@@ -24,7 +24,7 @@ pub enum Wish {
     /// The configuration shall be read again.
     Reload(Cause, Option<Answer>),
     /// A camera shall be written, or taken away.
-    Camera(CameraWish, oneshot::Sender<Result<(), Refusal>>),
+    Camera(CameraWish, oneshot::Sender<Result<(), Objection>>),
     /// Models that were asked for have been loaded, or not.
     Models(Box<InferencePlan>, anyhow::Result<Arc<Engine>>),
 }

@@ -21,7 +21,7 @@ const PASSWORD_FILE: &str = "password_file";
 
 /// Why the API does not change a camera.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum Objection {
     /// The camera is not there.
     #[error("no camera of this name is configured")]
     Absent,
@@ -50,7 +50,7 @@ pub enum Refusal {
     Disk(String),
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for Objection {
     fn from(error: io::Error) -> Self {
         Self::Disk(error.to_string())
     }
@@ -79,9 +79,9 @@ impl Written {
     ///
     /// # Errors
     /// The pattern takes no such name in.
-    pub fn path(&self, camera: &str) -> Result<PathBuf, Refusal> {
+    pub fn path(&self, camera: &str) -> Result<PathBuf, Objection> {
         let name = format!("{camera}.yaml");
-        if self.pattern.matches(&name) { Ok(self.folder.join(name)) } else { Err(Refusal::NoInclude) }
+        if self.pattern.matches(&name) { Ok(self.folder.join(name)) } else { Err(Objection::NoInclude) }
     }
 
     fn password_path(&self, camera: &str) -> PathBuf {
@@ -92,8 +92,8 @@ impl Written {
     ///
     /// # Errors
     /// Somebody else writes it.
-    pub fn is_ours(&self, plan: &Plan, camera: &str) -> Result<bool, Refusal> {
-        let by_hand = |file: &Path| Refusal::ByHand {
+    pub fn is_ours(&self, plan: &Plan, camera: &str) -> Result<bool, Objection> {
+        let by_hand = |file: &Path| Objection::ByHand {
             camera: camera.to_owned(),
             file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         };
@@ -117,12 +117,12 @@ impl Written {
     ///
     /// # Errors
     /// The values make no YAML.
-    pub fn texts(&self, camera: &str, values: &Map<String, Value>) -> Result<Texts, Refusal> {
+    pub fn texts(&self, camera: &str, values: &Map<String, Value>) -> Result<Texts, Objection> {
         let mut values = values.clone();
         values.insert("name".into(), camera.into());
         // Whoever may use the API may not read the service's environment by it, nor its files.
         if values.contains_key(PASSWORD_FILE) {
-            return Err(Refusal::Bad(vec!["password_file: give the password itself, as `password`".to_owned()]));
+            return Err(Objection::Bad(vec!["password_file: give the password itself, as `password`".to_owned()]));
         }
         let given = values.remove(PASSWORD).filter(|password| !password.is_null());
         let kept = self.password_path(camera);
@@ -146,7 +146,7 @@ impl Written {
     ///
     /// # Errors
     /// The disk refuses; the file is as it was.
-    pub fn put(&self, camera: &str, texts: &Texts) -> Result<(), Refusal> {
+    pub fn put(&self, camera: &str, texts: &Texts) -> Result<(), Objection> {
         make_folder(&self.folder)?;
         if let Some(password) = &texts.password {
             replace(&self.password_path(camera), password.as_bytes())?;
@@ -162,7 +162,7 @@ impl Written {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn remove(&self, camera: &str) -> Result<(), Refusal> {
+    pub fn remove(&self, camera: &str) -> Result<(), Objection> {
         remove(&self.path(camera)?)?;
         Ok(remove(&self.password_path(camera))?)
     }
@@ -179,9 +179,9 @@ pub struct Texts {
 }
 
 /// Values as a file of ours in which nothing is a variable.
-fn yaml(values: &Map<String, Value>) -> Result<String, Refusal> {
+fn yaml(values: &Map<String, Value>) -> Result<String, Objection> {
     let values: BTreeMap<&String, Value> = values.iter().map(|(key, value)| (key, literal(value))).collect();
-    let text = serde_yaml::to_string(&values).map_err(|error| Refusal::Bad(vec![error.to_string()]))?;
+    let text = serde_yaml::to_string(&values).map_err(|error| Objection::Bad(vec![error.to_string()]))?;
     Ok(format!("{OURS}{text}"))
 }
 
@@ -233,7 +233,7 @@ mod tests {
         let path = |include: &str| Written::of(include, folder).map(|written| written.path("gate"));
         assert_eq!(path("cameras.d/*.yaml"), Some(Ok("/etc/maskwatch/cameras.d/gate.yaml".into())));
         assert_eq!(path("*.yaml"), Some(Ok("/etc/maskwatch/gate.yaml".into())));
-        assert_eq!(path("cameras.d/*.yml"), Some(Err(Refusal::NoInclude)));
+        assert_eq!(path("cameras.d/*.yml"), Some(Err(Objection::NoInclude)));
         assert_eq!(path("sites/*/gate.yaml"), None);
         assert_eq!(path("cameras.yaml"), None);
     }
@@ -268,6 +268,6 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path().join("d")).unwrap().count(), 0, "nothing is left behind");
         let file =
             written.texts("gate", &values(serde_json::json!({ "url": "rtsp://a/b", "password_file": "/etc/shadow" })));
-        assert!(matches!(file, Err(Refusal::Bad(_))));
+        assert!(matches!(file, Err(Objection::Bad(_))));
     }
 }

@@ -18,7 +18,7 @@ use super::routes::Shared;
 use crate::access::Caller;
 use crate::config::plan::CameraPlan;
 use crate::config::raw::RawCamera;
-use crate::fleet::{CameraWish, Deed, Refusal, Wish};
+use crate::fleet::{CameraWish, Deed, Objection, Wish};
 
 /// A camera, with the keys of the configuration; a password is kept in a file of its own and never told again
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -84,7 +84,7 @@ fn seen(state: &super::State, name: &str, headers: &HeaderMap) -> Result<Option<
     let entry = state.roster.get(name).ok_or_else(cameras::unknown)?;
     let tag = state.tags.camera(&entry.plan);
     let fits = given.iter().map(|one| one.trim()).any(|one| one == "*" || one == tag);
-    if fits { Ok(Some(Box::new(entry.plan.clone()))) } else { Err(problem(&Refusal::Changed)) }
+    if fits { Ok(Some(Box::new(entry.plan.clone()))) } else { Err(problem(&Objection::Changed)) }
 }
 
 async fn wish(
@@ -101,7 +101,7 @@ async fn wish(
     }
     match tokio::time::timeout(PATIENCE, answered).await {
         Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(refusal))) => Err(problem(&refusal)),
+        Ok(Ok(Err(objection))) => Err(problem(&objection)),
         Ok(Err(_)) => Err(Problem::busy("the service ends")),
         Err(_) => Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "not done yet: see /api/v1/config")),
     }
@@ -111,13 +111,13 @@ fn unfit(what: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what)
 }
 
-fn problem(refusal: &Refusal) -> Problem {
-    let status = match refusal {
-        Refusal::Absent => StatusCode::NOT_FOUND,
-        Refusal::Present | Refusal::ByHand { .. } | Refusal::NoInclude => StatusCode::CONFLICT,
-        Refusal::Changed => StatusCode::PRECONDITION_FAILED,
-        Refusal::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
+fn problem(objection: &Objection) -> Problem {
+    let status = match objection {
+        Objection::Absent => StatusCode::NOT_FOUND,
+        Objection::Present | Objection::ByHand { .. } | Objection::NoInclude => StatusCode::CONFLICT,
+        Objection::Changed => StatusCode::PRECONDITION_FAILED,
+        Objection::Bad(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Objection::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
-    Problem::new(status, refusal.to_string())
+    Problem::new(status, objection.to_string())
 }

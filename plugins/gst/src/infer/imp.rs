@@ -244,7 +244,6 @@ impl BaseTransformImpl for MaskInfer {
 /// What a buffer needs, taken out of the lock.
 struct Turn {
     session: Arc<Session>,
-    camera: Arc<Camera>,
     ask: Ask,
     info: gst_video::VideoInfo,
     facts: FrameFacts,
@@ -323,8 +322,7 @@ impl MaskInfer {
             arrived: Instant::now(),
             luma: None,
         };
-        let (session, camera) = (running.session.clone(), running.camera.clone());
-        Ok(Turn { session, camera, ask: running.ask, info, facts, due })
+        Ok(Turn { session: running.session.clone(), ask: running.ask, info, facts, due })
     }
 
     /// Hands the picture to the engine; in sync mode waits for its faces and puts them on the buffer.
@@ -333,13 +331,16 @@ impl MaskInfer {
             turn.session.dropped("overload", None);
             return Ok(());
         };
+        // Looked up behind the ticket: one of the present epoch goes to no place of before, which nobody waits for.
+        let camera = lock(&self.running).as_ref().map(|running| running.camera.clone());
+        let camera = camera.ok_or(gst::FlowError::Flushing)?;
         // Shares the pixels; holds them until the result is there.
         let Ok(frame) = VideoFrame::from_buffer_readable(buffer.copy(), &turn.info) else {
             gst::element_imp_error!(self, gst::StreamError::Format, ("cannot map a frame of {:?}", turn.info));
             return Err(gst::FlowError::Error);
         };
         let facts = FrameFacts { generation, luma: Luma::of(&view(&frame)), ..turn.facts };
-        turn.camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.ask);
+        camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.ask);
         if !turn.session.mode().sync {
             return Ok(());
         }

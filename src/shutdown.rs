@@ -125,10 +125,36 @@ impl Shutdown {
     }
 }
 
+/// What the program tells whoever started it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExitStatus(u8);
+
+impl ExitStatus {
+    /// All is well.
+    pub const SUCCESS: Self = Self(0);
+    /// Failed at run time.
+    pub const FAILED: Self = Self(1);
+    /// Bad usage or bad configuration.
+    pub const BAD: Self = Self(2);
+    /// A panic, which Rust tells by this number.
+    pub const PANIC: Self = Self(101);
+    /// What was to be compared differs.
+    pub(crate) const DIFFERENT: Self = Self(1);
+}
+
+/// Ends the process; what was logged or printed is to be written already.
+///
+/// Nothing that libraries want done at a process's end (C's `atexit`, C++'s destructors of static objects) is done:
+/// threads of theirs, and ours that are in their code, run on meanwhile, and ONNX Runtime's crash where its objects go
+/// from under them.
+pub fn exit(status: ExitStatus) -> ! {
+    signal_hook::low_level::exit(status.0.into())
+}
+
 /// Ends the process without tidying up; what was logged gets a moment to be written.
 pub(crate) fn exit_at_once() -> ! {
     crate::logging::flush(Some(LAST_LINES));
-    std::process::exit(1)
+    exit(ExitStatus::FAILED)
 }
 
 /// Whether the process of this `/proc/PID/status` ignores a signal: a mask in hexadecimal, from signal 1 on.

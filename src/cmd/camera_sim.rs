@@ -1,14 +1,12 @@
 //! `maskwatch camera-sim`: files as endless RTSP cameras.
 
-use std::process::ExitCode;
-
 use crate::cli::CameraSimArgs;
 use crate::service;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{ExitStatus, Shutdown};
 use crate::sim::{Options, Server};
 
 /// Serves until a signal.
-pub(super) fn run(args: &CameraSimArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CameraSimArgs) -> anyhow::Result<ExitStatus> {
     service::start_media()?;
     let shutdown =
         Shutdown::on_signals_of_service(|| tracing::warn!("SIGHUP: simulated cameras have no configuration file"))?;
@@ -20,5 +18,5 @@ pub(super) fn run(args: &CameraSimArgs) -> anyhow::Result<ExitCode> {
     super::greet(format!("{text}Stop  Ctrl-C\n"));
     shutdown.wait();
     drop(server);
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::SUCCESS)
 }

@@ -1,13 +1,12 @@
 //! `maskwatch check`: every problem of a configuration at once.
 
-use std::process::ExitCode;
-
 use crate::cli::CheckArgs;
 use crate::config;
+use crate::shutdown::ExitStatus;
 use crate::tls::server::Loaded;
 
 /// Reads and checks; says how many cameras the file names.
-pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitStatus> {
     let plan = config::load(&args.config)?;
     if let Some(tls) = &plan.http.tls
         && Loaded::read(tls).is_ok_and(|loaded| loaded.expired())
@@ -16,5 +15,5 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     let cameras = if plan.cameras.len() == 1 { "1 camera" } else { &format!("{} cameras", plan.cameras.len()) };
     super::print(&format!("{}: good, {cameras}\n", args.config.display()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::SUCCESS)
 }

@@ -1,7 +1,6 @@
 //! `maskwatch demo`: simulated cameras, real RTSP on the loopback interface, through everything that `run` runs.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,11 +13,11 @@ use crate::config::secret::CameraUrl;
 use crate::demo;
 use crate::fleet::{ConfigFile, Wish};
 use crate::service::{self, Service};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{ExitStatus, Shutdown};
 use crate::sim;
 
 /// Runs until a signal, or as long as `--seconds` says.
-pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitStatus> {
     let shutdown = Shutdown::on_signals_of_service(|| tracing::warn!("SIGHUP: the demo has no configuration file"))?;
     service::start_media()?;
     let folder = args.scenes.clone().unwrap_or_else(find_folder);
@@ -29,7 +28,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     })?;
     if args.prepare {
         super::print(&format!("The clips are in {}\n", folder.display()))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitStatus::SUCCESS);
     }
     let clips: Vec<PathBuf> = cameras.iter().map(|camera| camera.clip.clone()).collect();
     let simulated = sim::Server::start_files(&sim::Options::local(), &clips).context("the simulated cameras")?;
@@ -45,7 +44,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     })?;
     service.attend(&ConfigFile::none(), |_| ());
     service.stop();
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::SUCCESS)
 }
 
 /// The configuration that a user would write for these cameras.

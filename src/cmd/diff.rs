@@ -1,19 +1,15 @@
 //! `maskwatch diff`: what a reload would do.
 
-use std::process::ExitCode;
-
 use anyhow::Context;
 use serde_json::json;
 
 use crate::cli::DiffArgs;
 use crate::config;
 use crate::fleet::Difference;
-
-/// Something differs.
-const DIFFERENT: u8 = 1;
+use crate::shutdown::ExitStatus;
 
 /// A line a thing; exit 0 where nothing differs, 1 where something does.
-pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitStatus> {
     let present = config::load(&args.against)?;
     let wanted = config::load(&args.config)?;
     let difference = Difference::between(&present, &wanted);
@@ -25,5 +21,5 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
         let lines: String = steps.iter().map(|step| format!("{step}\n")).collect();
         super::print(&lines)?;
     }
-    Ok(if steps.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+    Ok(if steps.is_empty() { ExitStatus::SUCCESS } else { ExitStatus::DIFFERENT })
 }

@@ -11,15 +11,15 @@ mod results;
 mod table;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::Value;
 
 use crate::cli::{EvalCommand, FiguresArgs};
+use crate::shutdown::ExitStatus;
 
 /// Measures and tells. Failure where a picture could not be read: the figures are of the others then.
-pub(super) fn run(command: &EvalCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &EvalCommand) -> anyhow::Result<ExitStatus> {
     match command {
         EvalCommand::Detection(args) => detection::run(args),
         EvalCommand::Classification(args) => classification::run(args),
@@ -37,9 +37,9 @@ fn write(args: &FiguresArgs, json: &Value, table: &str) -> anyhow::Result<()> {
 }
 
 /// The status: failure where not every picture was measured.
-fn status(measured: usize, unreadable: usize) -> anyhow::Result<ExitCode> {
+fn status(measured: usize, unreadable: usize) -> anyhow::Result<ExitStatus> {
     anyhow::ensure!(measured > 0, "none of the pictures could be measured");
-    Ok(if unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
+    Ok(if unreadable == 0 { ExitStatus::SUCCESS } else { ExitStatus::FAILED })
 }
 
 /// Four digits: more than any data set of this size can tell.

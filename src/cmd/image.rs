@@ -4,7 +4,6 @@ pub(super) mod decode;
 mod output;
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -19,10 +18,11 @@ use super::window::Window;
 use crate::cli::{FilePrivacy, ImageArgs};
 use crate::metrics::Metrics;
 use crate::service;
+use crate::shutdown::ExitStatus;
 use output::{Copies, Lines};
 
 /// Runs over all images. An image that cannot be read is told and the others still run; the status is failure then.
-pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitStatus> {
     let mut lines = args.json.as_deref().map(Lines::create).transpose()?;
     let mut copies = args.out.as_deref().map(Copies::create).transpose()?;
     let metrics = Metrics::new().context("metrics")?;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &ImageArgs) -> anyhow::Result<ExitCode> {
     if let Some(lines) = lines {
         lines.finish()?;
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
+    Ok(if good { ExitStatus::SUCCESS } else { ExitStatus::FAILED })
 }
 
 /// What was seen of an image.

@@ -18,7 +18,6 @@ mod window;
 
 use std::fmt;
 use std::io::Write;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -28,11 +27,8 @@ use crate::cli::{Cli, Command, ModelArgs};
 use crate::config::ConfigError;
 use crate::config::plan::InferencePlan;
 use crate::logging;
+use crate::shutdown::ExitStatus;
 
-/// Failed at run time.
-const FAILED: u8 = 1;
-/// Bad usage or bad configuration.
-const BAD: u8 = 2;
 /// Time for a service's last lines to be written: nobody may read them.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -49,7 +45,7 @@ impl fmt::Display for Usage {
 impl std::error::Error for Usage {}
 
 /// Runs the command. Errors go to the standard error.
-pub fn main(cli: Cli) -> ExitCode {
+pub fn main(cli: Cli) -> ExitStatus {
     let service = matches!(cli.command, Command::Run(_) | Command::Demo(_) | Command::CameraSim(_));
     // Also when a panic ends the program.
     let _last_lines = LastLines(service.then_some(LAST_LINES));
@@ -58,22 +54,22 @@ pub fn main(cli: Cli) -> ExitCode {
         .and_then(|()| dispatch(cli.command));
     result.unwrap_or_else(|error| {
         complain(&error);
-        ExitCode::from(if is_usage(&error) { BAD } else { FAILED })
+        if is_usage(&error) { ExitStatus::BAD } else { ExitStatus::FAILED }
     })
 }
 
 /// Shows what the command line's parser has to say: help, the version, or what is wrong.
-pub fn usage(error: &clap::Error) -> ExitCode {
+pub fn usage(error: &clap::Error) -> ExitStatus {
     let lost = error.print().is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
     match error.exit_code() {
         // Help that could not be shown: only that of somebody who asked for it counts.
-        0 if lost => ExitCode::from(FAILED),
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(BAD),
+        0 if lost => ExitStatus::FAILED,
+        0 => ExitStatus::SUCCESS,
+        _ => ExitStatus::BAD,
     }
 }
 
-fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+fn dispatch(command: Command) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -1,16 +1,16 @@
 //! `maskwatch models`: what is installed, and whether it is what its manifest says.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use maskwatch_engine::manifest::{self, Manifest};
 
 use crate::cli::{ModelsAction, ModelsArgs};
 use crate::config::plan::find_models_dir;
+use crate::shutdown::ExitStatus;
 
 /// Lists or verifies. Failure where a model cannot be used.
-pub(super) fn run(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ModelsArgs) -> anyhow::Result<ExitStatus> {
     let folder = args.models_dir.clone().unwrap_or_else(find_models_dir);
     let models = manifest::list(&folder).with_context(|| format!("models in {}", folder.display()))?;
     anyhow::ensure!(!models.is_empty(), "no models in {} (name the folder by --models-dir)", folder.display());
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
         text += &format!("{name:width$}  {line}\n");
     }
     super::print(&text)?;
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
+    Ok(if good { ExitStatus::SUCCESS } else { ExitStatus::FAILED })
 }
 
 fn bad(good: &mut bool, error: &manifest::ManifestError) -> String {

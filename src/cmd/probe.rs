@@ -3,7 +3,6 @@
 mod table;
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,7 +14,7 @@ use crate::cli::{ProbeArgs, ProbeTransport};
 use crate::config::plan::{CameraPlan, Credentials, Transport};
 use crate::config::secret::{CameraUrl, Secret, UrlProblem};
 use crate::service;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{ExitStatus, Shutdown};
 
 /// The camera's name, where it needs one.
 const NAME: &str = "probe";
@@ -23,7 +22,7 @@ const NAME: &str = "probe";
 const TICK: Duration = Duration::from_millis(120);
 
 /// Looks and tells. Failure where no picture comes, with the words of `run`'s log.
-pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<ExitStatus> {
     let plan = plan(args)?;
     service::start_media()?;
     let shutdown = Shutdown::on_signals().context("signals")?;
@@ -37,7 +36,7 @@ pub(super) fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     } else if !report.ok {
         super::tell(&format!("{}: stopped before a picture came", report.url));
     }
-    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(super::FAILED) })
+    Ok(if report.ok { ExitStatus::SUCCESS } else { ExitStatus::FAILED })
 }
 
 fn json(report: &Report) -> anyhow::Result<String> {

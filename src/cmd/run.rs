@@ -1,6 +1,5 @@
 //! `maskwatch run`: the service.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +10,13 @@ use crate::cli::RunArgs;
 use crate::config::{self, Loaded, Plan};
 use crate::fleet::{Cause, ConfigFile, Wish};
 use crate::service::{self, Beat, Service};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{ExitStatus, Shutdown};
 
 /// How often it is looked whether the models are there, or the end is asked for.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs until a signal. SIGHUP while models load waits for its turn.
-pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitStatus> {
     let (hangup, hung_up) = crossbeam_channel::unbounded();
     let shutdown = Shutdown::on_signals_of_service(move || _ = hangup.send(()))?;
     let Loaded { plan, depends_on } = config::load_all(&args.config);
@@ -30,7 +29,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     super::greet(format!("{}Stop      Ctrl-C\n", service.directions()));
     if !models(&mut service, &plan, &shutdown)? {
         service.stop();
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitStatus::SUCCESS);
     }
     std::thread::Builder::new().name("hangups".into()).spawn({
         let wishes = wishes.clone();
@@ -55,7 +54,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     tell(&[NotifyState::Stopping]);
     drop(config);
     service.stop();
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::SUCCESS)
 }
 
 /// Loads the models while HTTP answers already; false where the end is asked for meanwhile.

@@ -1,6 +1,5 @@
 //! `maskwatch token`: machines that may look, change or read the metrics.
 
-use std::process::ExitCode;
 use std::time::SystemTime;
 
 use serde_json::json;
@@ -11,15 +10,16 @@ use crate::access::book::check_name;
 use crate::access::token::{Ticket, hash_of};
 use crate::access::{Grant, Scope, Token, store, used};
 use crate::cli::{Expiry, TokenAddArgs, TokenCommand, UsersFileArgs};
+use crate::shutdown::ExitStatus;
 
 /// Changes the users file, or shows its tokens. A running service takes the change up by itself.
-pub(super) fn run(command: &TokenCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &TokenCommand) -> anyhow::Result<ExitStatus> {
     match command {
         TokenCommand::Add(args) => add(args)?,
         TokenCommand::Remove { name, file } => remove(name, file)?,
         TokenCommand::List { json, file } => list(*json, file)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::SUCCESS)
 }
 
 fn add(args: &TokenAddArgs) -> anyhow::Result<()> {

@@ -1,7 +1,6 @@
 //! `maskwatch user`: who may look or change.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::SystemTime;
 
 use serde_json::json;
@@ -11,16 +10,17 @@ use crate::access::book::check_name;
 use crate::access::{Grant, Scope, User, UsersError, password, store};
 use crate::cli::{UserAddArgs, UserCommand, UserPasswdArgs, UsersFileArgs};
 use crate::config;
+use crate::shutdown::ExitStatus;
 
 /// Changes the users file, or shows it. A running service takes the change up by itself.
-pub(super) fn run(command: &UserCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &UserCommand) -> anyhow::Result<ExitStatus> {
     match command {
         UserCommand::Add(args) => add(args)?,
         UserCommand::Passwd(args) => passwd(args)?,
         UserCommand::Remove { name, file } => remove(name, file)?,
         UserCommand::List { json, file } => list(*json, file)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::SUCCESS)
 }
 
 /// The users file that is meant, and the state folder beside it where a configuration names one.

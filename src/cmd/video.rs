@@ -9,7 +9,6 @@ mod whole;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -22,7 +21,7 @@ use crate::cli::VideoArgs;
 use crate::encoder::{self, Kind, Task};
 use crate::metrics::Metrics;
 use crate::service;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{ExitStatus, Shutdown};
 use input::Input;
 use pipeline::Video;
 use report::{Lines, Tally};
@@ -35,7 +34,7 @@ const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 const LAST_FRAMES: Duration = Duration::from_secs(20);
 
 /// Analyses the file. Ctrl-C ends it early, with a whole output file and a summary of what was seen.
-pub(super) fn run(args: &VideoArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &VideoArgs) -> anyhow::Result<ExitStatus> {
     let path = &args.path;
     if let Some(out) = &args.out {
         refuse_to_overwrite_input(path, out)?;
@@ -57,7 +56,7 @@ pub(super) fn run(args: &VideoArgs) -> anyhow::Result<ExitCode> {
     if args.json.as_deref() != Some(Path::new("-")) {
         super::print(&tally.text(path))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::SUCCESS)
 }
 
 fn refuse_to_overwrite_input(input: &std::path::Path, out: &std::path::Path) -> anyhow::Result<()> {

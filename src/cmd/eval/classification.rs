@@ -1,7 +1,6 @@
 //! `maskwatch eval classification`: the classifier alone, on face crops or on labelled boxes.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use maskwatch_engine::{FaceClassifier, OwnedFrame};
@@ -19,6 +18,7 @@ use super::{folders, progress, rounded, table};
 use crate::cli::EvalClassificationArgs;
 use crate::cmd::Usage;
 use crate::cmd::image::decode;
+use crate::shutdown::ExitStatus;
 
 /// What is looked at in a picture.
 enum Subject {
@@ -31,7 +31,7 @@ enum Subject {
 /// A picture's file, and what is in it.
 type Item = (std::path::PathBuf, Subject);
 
-pub(super) fn run(args: &EvalClassificationArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &EvalClassificationArgs) -> anyhow::Result<ExitStatus> {
     let items = items(args)?;
     let grain = Grain::of(items.iter().flat_map(|(_, subject)| labels(subject)));
     let plan = crate::cmd::inference(&args.models);

@@ -1,7 +1,6 @@
 //! `maskwatch eval detection`: pictures go through the engine as with `maskwatch image`, several at once, so that batches
 //! fill; each worker reads a picture, hands it in and waits.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -22,13 +21,14 @@ use crate::cmd::image::decode;
 use crate::config::plan::InferencePlan;
 use crate::metrics::Metrics;
 use crate::service;
+use crate::shutdown::ExitStatus;
 
 /// Pictures under way at once: they fill the detector's batches, and are all the memory that is used.
 const UNDER_WAY: usize = 8;
 
 type Found = anyhow::Result<Vec<FoundFace>>;
 
-pub(super) fn run(args: &EvalDetectionArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &EvalDetectionArgs) -> anyhow::Result<ExitStatus> {
     let Labels { pictures, categories } = coco::load(&args.data, args.images.as_deref(), &args.figures.names)?;
     let mut results = args.figures.results.as_deref().map(|path| CocoResults::create(path, categories)).transpose()?;
     let plan = crate::cmd::inference(&args.models);

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use maskwatch_engine::{Engine, EngineOptions};
+use tokio::sync::watch;
 
 use crate::access::Access;
 use crate::camera::Listener;
@@ -111,21 +112,23 @@ impl Service {
         let figures = move |camera: &str, zone: &str| window.figure(camera, zone).counts;
         let events = Events::start(&plan.events, state_dir, &metrics, clock, figures)?;
         let listener: Arc<dyn Listener> = Arc::new(vec![Arc::clone(&people) as Arc<dyn Listener>, events.listener()]);
+        let network = Arc::new(watch::Sender::new(plan.network.clone()));
         let state = State::new(
             (Arc::clone(&metrics), Arc::clone(&roster), Arc::clone(&people)),
             &events,
             (Arc::clone(&standing), wishes.clone()),
-            &plan.network,
+            Arc::clone(&network),
             rtsp.address().port(),
-            access,
+            Arc::clone(&access),
             plan.http.tls.is_some(),
         );
-        let mut fleet = Fleet::new(Shared { metrics, roster, rtsp, people, events, listener }, plan);
-        fleet.apply(plan, Instant::now());
-        if let Some(missing) = plan.cameras.iter().find(|camera| !fleet.plan().cameras.contains(camera)) {
-            anyhow::bail!("camera {} does not start", missing.name);
+        let mut fleet = Fleet::new(Shared { metrics, roster, rtsp, people, events, access, network, listener }, plan);
+        let (_, problems) = fleet.apply(plan, Instant::now());
+        if let Some(problem) = problems.first() {
+            anyhow::bail!("{problem}");
         }
-        standing.applied(Cause::Start, &plan.version, Vec::new(), &[]);
+        let outcome = Outcome::Applied { steps: Vec::new(), problems };
+        standing.applied(Cause::Start, &plan.version, outcome, &[]);
         let http = listening.serve(state, certificate).context("http: the server does not start")?;
         Ok(Self { fleet, standing, http, keeper, wishes, wished, running: plan.inference.clone() })
     }
@@ -223,19 +226,21 @@ impl Service {
                 return Outcome::Refused { problems };
             }
         };
-        let difference = self.fleet.apply(&wanted, Instant::now() + CAMERAS_END);
+        let (difference, problems) = self.fleet.apply(&wanted, Instant::now() + CAMERAS_END);
         let (steps, restart) = (difference.steps(), difference.restart());
         for step in &steps {
             tracing::info!(version = wanted.version, "configuration: {step}");
         }
-        if steps.is_empty() {
+        problems.iter().for_each(|problem| tracing::error!("configuration: {problem}"));
+        if steps.is_empty() && problems.is_empty() {
             tracing::info!(version = wanted.version, "configuration: nothing to do");
         }
         if difference.parts.contains(&Part::Inference) {
             self.load_models(wanted.inference.clone());
         }
-        self.standing.applied(cause, &wanted.version, steps.clone(), &restart);
-        Outcome::Applied { steps }
+        let outcome = Outcome::Applied { steps, problems };
+        self.standing.applied(cause, &wanted.version, outcome.clone(), &restart);
+        outcome
     }
 
     /// Writes or takes away a camera's file, once it is known that the whole is good with it, and brings it into force.

@@ -65,6 +65,31 @@ struct Configured {
     fingerprint: Fingerprint,
 }
 
+/// What the configuration says of who may come in.
+struct Rules {
+    configured: Option<Configured>,
+    hosts: Vec<String>,
+    users: Option<watch::UsersFile>,
+}
+
+impl Rules {
+    /// And the users and tokens of the file that it names.
+    fn read(plan: &AccessPlan, login: Option<&Credentials>) -> Result<(Self, Book), UsersError> {
+        let (users, book) = match &plan.users_file {
+            Some(path) => {
+                let (file, book) = watch::UsersFile::open(path)?;
+                (Some(file), book)
+            }
+            None => (None, Book::new()),
+        };
+        let configured = login.map(|login| Configured {
+            name: login.username.clone(),
+            fingerprint: fingerprint(&format!("{}:{}", login.username, login.password.expose())),
+        });
+        Ok((Self { configured, hosts: plan.hosts.clone(), users }, book))
+    }
+}
+
 /// What changes with every attempt.
 #[derive(Default)]
 struct Attempts {
@@ -75,10 +100,10 @@ struct Attempts {
 
 /// Lets in who may.
 pub struct Access {
-    configured: Option<Configured>,
-    hosts: Vec<String>,
-    users: Option<watch::UsersFile>,
+    rules: RwLock<Arc<Rules>>,
     book: RwLock<Arc<Book>>,
+    /// Held while rules and book are exchanged: they belong together.
+    changing: Mutex<()>,
     attempts: Mutex<Attempts>,
     /// Held while a password is hashed.
     hashing: Mutex<()>,
@@ -102,23 +127,14 @@ impl Access {
         metrics: &Metrics,
     ) -> Result<Arc<Self>, AccessError> {
         let metrics = AccessMetrics::new(metrics.registry())?;
-        let (users, book) = match &plan.users_file {
-            Some(path) => {
-                let (file, book) = watch::UsersFile::open(path)?;
-                metrics.users_file_ok(true);
-                (Some(file), book)
-            }
-            None => (None, Book::new()),
-        };
-        let configured = login.map(|login| Configured {
-            name: login.username.clone(),
-            fingerprint: fingerprint(&format!("{}:{}", login.username, login.password.expose())),
-        });
+        let (rules, book) = Rules::read(plan, login)?;
+        if rules.users.is_some() {
+            metrics.users_file_ok(true);
+        }
         let access = Arc::new(Self {
-            configured,
-            hosts: plan.hosts.clone(),
-            users,
+            rules: RwLock::new(Arc::new(rules)),
             book: RwLock::new(Arc::new(book)),
+            changing: Mutex::default(),
             attempts: Mutex::default(),
             hashing: Mutex::default(),
             audit: Audit::default(),
@@ -127,20 +143,40 @@ impl Access {
             changes: tell::Sender::new(()),
             stop: Shutdown::new(),
         });
-        if access.users.is_some() {
-            watch::start(&access)?;
-        }
+        watch::start(&access)?;
         Ok(access)
+    }
+
+    /// Goes on by another plan. Who is not who they were by it loses sessions and streams.
+    ///
+    /// # Errors
+    /// The users file cannot be used; nothing changes then.
+    pub fn change(&self, plan: &AccessPlan, login: Option<&Credentials>) -> Result<(), AccessError> {
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rules, book) = Rules::read(plan, login)?;
+        if rules.users.is_some() {
+            self.metrics.users_file_ok(true);
+        }
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.take_up(book);
+        // Also where the book is the same.
+        self.weed_out();
+        Ok(())
     }
 
     /// Whether anybody is kept out at all.
     pub fn guarded(&self) -> bool {
-        self.configured.is_some() || self.users.is_some()
+        let rules = self.rules();
+        rules.configured.is_some() || rules.users.is_some()
     }
 
     /// Names under which a server without a login may be asked for.
-    pub fn hosts(&self) -> &[String] {
-        &self.hosts
+    pub fn hosts(&self) -> Vec<String> {
+        self.rules().hosts.clone()
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What was done.
@@ -159,13 +195,14 @@ impl Access {
     /// It is wrong, or comes too soon after others that were.
     pub fn quick(&self, from: IpAddr, name: &str, password: &str) -> Result<Option<Caller>, Refusal> {
         self.in_time(from, Some(name))?;
-        if let Some(configured) = &self.configured {
+        let rules = self.rules();
+        if let Some(configured) = &rules.configured {
             if bool::from(fingerprint(&format!("{name}:{password}")).ct_eq(&configured.fingerprint)) {
                 let caller = Caller::configured(&configured.name, configured.fingerprint);
                 self.right(from, name);
                 return Ok(Some(caller));
             }
-            if self.users.is_none() {
+            if rules.users.is_none() {
                 return Err(self.wrong(from, Some(name)));
             }
         }
@@ -253,8 +290,7 @@ impl Access {
         match caller.kind {
             Kind::Anybody => !self.guarded(),
             Kind::Stranger => false,
-            Kind::Configured => true,
-            Kind::User => caller.owner().is_some_and(|owner| self.owner(&owner).is_some()),
+            Kind::Configured | Kind::User => caller.owner().is_some_and(|owner| self.owner(&owner).is_some()),
             Kind::Token => {
                 let book = self.book();
                 let token = book.tokens.iter().find(|token| token.fingerprint() == caller.fingerprint);
@@ -275,7 +311,7 @@ impl Access {
     }
 
     fn owner(&self, owner: &Owner) -> Option<Caller> {
-        if let Some(configured) = &self.configured
+        if let Some(configured) = &self.rules().configured
             && configured.fingerprint == owner.fingerprint
         {
             return Some(Caller::configured(&configured.name, configured.fingerprint));
@@ -328,7 +364,8 @@ impl Access {
     }
 
     fn knows(&self, name: &str) -> bool {
-        self.configured.as_ref().is_some_and(|configured| configured.name == name) || self.book().user(name).is_some()
+        self.rules().configured.as_ref().is_some_and(|configured| configured.name == name)
+            || self.book().user(name).is_some()
     }
 }
 

@@ -59,7 +59,8 @@ pub(super) fn start(access: &Arc<Access>) -> std::io::Result<()> {
 impl Access {
     /// Takes up the users file if it has changed. What cannot be used changes nothing.
     pub(super) fn look(&self) {
-        let Some(read) = self.users.as_ref().and_then(UsersFile::changed) else { return };
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(read) = self.rules().users.as_ref().and_then(UsersFile::changed) else { return };
         match read {
             Ok(book) => {
                 self.metrics.users_file_ok(true);
@@ -72,7 +73,7 @@ impl Access {
         }
     }
 
-    fn take_up(&self, book: Book) {
+    pub(super) fn take_up(&self, book: Book) {
         let book = Arc::new(book);
         let before =
             std::mem::replace(&mut *self.book.write().unwrap_or_else(PoisonError::into_inner), Arc::clone(&book));
@@ -80,9 +81,16 @@ impl Access {
         if before == book {
             return;
         }
+        self.weed_out();
+        deeds.into_iter().for_each(|deed| self.audit.note(deed));
+    }
+}
+
+impl Access {
+    /// Sessions and streams end of all who are not who they were.
+    pub(super) fn weed_out(&self) {
         self.attempts().sessions.retain(|owner| self.owner(owner).is_some());
         self.changes.send_replace(());
-        deeds.into_iter().for_each(|deed| self.audit.note(deed));
     }
 }
 

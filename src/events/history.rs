@@ -107,7 +107,7 @@ pub(crate) struct Page {
 
 /// Past events.
 pub(crate) struct History {
-    plan: HistoryPlan,
+    plan: Mutex<HistoryPlan>,
     /// Those that are not on the disk.
     recent: Mutex<BTreeMap<Mark, Record>>,
     /// `None`: in memory only.
@@ -134,7 +134,16 @@ impl History {
     /// Nothing is opened yet.
     pub(super) fn new(plan: HistoryPlan, stored_at: Option<(Folder, Arc<StoreHealth>)>) -> Self {
         let disk = stored_at.map(|(folder, health)| Disk { folder, health, state: Mutex::default() });
-        Self { plan, recent: Mutex::default(), disk }
+        Self { plan: Mutex::new(plan), recent: Mutex::default(), disk }
+    }
+
+    /// What is kept from now on: at the next [`Self::keep`] the rest goes.
+    pub(super) fn set_plan(&self, plan: HistoryPlan) {
+        *lock(&self.plan) = plan;
+    }
+
+    fn plan(&self) -> HistoryPlan {
+        *lock(&self.plan)
     }
 
     /// How the store stands; `None` where nothing is stored.
@@ -146,7 +155,7 @@ impl History {
     pub(super) fn append(&self, records: &[Record]) {
         let mut recent = lock(&self.recent);
         recent.extend(records.iter().filter_map(|record| Some((Mark::of(record)?, record.clone()))));
-        let most = MOST_IN_MEMORY.min(self.plan.most);
+        let most = MOST_IN_MEMORY.min(self.plan().most);
         let over = recent.len().saturating_sub(most);
         (0..over).for_each(|_| drop(recent.pop_first()));
         drop(recent);
@@ -160,7 +169,7 @@ impl History {
     /// pause is over, unless it is the `last` time.
     pub(super) fn keep(&self, now: Option<Duration>, last: bool) {
         let mark = |now: Duration| {
-            let oldest = now.saturating_sub(self.plan.keep);
+            let oldest = now.saturating_sub(self.plan().keep);
             Mark::first(u64::try_from(oldest.as_millis()).unwrap_or_default())
         };
         let oldest = now.map(mark);
@@ -230,7 +239,7 @@ impl History {
                 if let Some(oldest) = oldest {
                     table.retain_in(..oldest.key(), |_, _| false)?;
                 }
-                let over = table.len()?.saturating_sub(self.plan.most as u64);
+                let over = table.len()?.saturating_sub(self.plan().most as u64);
                 for _ in 0..over {
                     table.pop_first()?;
                 }

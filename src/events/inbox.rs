@@ -1,6 +1,7 @@
 //! From the cameras' threads to the journal: a bounded channel that nobody waits at.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -9,10 +10,11 @@ use maskwatch_vision::sight::Luma;
 use maskwatch_vision::track::Person;
 
 use super::event::{DegradedFacts, FailureFacts};
+use super::journal::Change;
 use super::policy::{Moment, Watched};
 use crate::camera::{Degradation, Failure, Listener};
 use crate::clock::Clock;
-use crate::metrics::{DisconnectReason, EventResult, SinkMetrics};
+use crate::metrics::DisconnectReason;
 
 /// Happenings that may wait.
 const CAPACITY: usize = 4096;
@@ -30,6 +32,7 @@ pub(super) enum Happening {
     Degraded { at: Moment, camera: String, facts: DegradedFacts },
     Restored { at: Moment, camera: String },
     Picture { at: Moment, camera: String, luma: Luma },
+    Change(Box<Change>),
     End,
 }
 
@@ -38,14 +41,14 @@ pub(super) enum Happening {
 pub(super) struct Inbox {
     sender: Sender<Happening>,
     clock: Clock,
-    /// Of all sinks: whatever does not fit reaches none of them.
-    sinks: Arc<[SinkMetrics]>,
+    /// What did not fit, and reaches no sink.
+    lost: Arc<AtomicU64>,
 }
 
 impl Inbox {
-    pub(super) fn new(sinks: Arc<[SinkMetrics]>, clock: Clock) -> (Self, Receiver<Happening>) {
+    pub(super) fn new(clock: Clock) -> (Self, Receiver<Happening>) {
         let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
-        (Self { sender, clock, sinks }, receiver)
+        (Self { sender, clock, lost: Arc::default() }, receiver)
     }
 
     /// What is too old is older than something by this time; `None` while nothing may be called old.
@@ -58,11 +61,21 @@ impl Inbox {
         Moment { wall: UNIX_EPOCH + now.wall, steady: now.steady }
     }
 
-    /// Hands it on, or counts it as dropped.
+    /// Hands it on, or counts it as lost.
     pub(super) fn put(&self, happening: Happening) {
         if self.sender.try_send(happening).is_err() {
-            self.sinks.iter().for_each(|sink| sink.count(EventResult::Dropped, 1));
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Happenings that did not fit, since that was asked last.
+    pub(super) fn take_lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
+    }
+
+    /// Hands on what the journal is to do; waits for room until `deadline`. Whether it will come to it.
+    pub(super) fn order(&self, change: Box<Change>, deadline: Instant) -> bool {
+        self.sender.send_deadline(Happening::Change(change), deadline).is_ok()
     }
 
     /// Asks the journal to end after all that was put before; waits for room until `deadline`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use maskwatch_vision::compliance::Counts;
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -12,7 +12,8 @@ use super::feed::Feed;
 use super::history::History;
 use super::inbox::{Happening, Inbox};
 use super::policy::{Draft, Policy};
-use super::spool::{Record, Spool};
+use super::spool::{Lane, Record, Spool};
+use crate::config::plan::ComplianceAlert;
 use crate::metrics::{EventResult, SinkMetrics};
 
 /// How often places are written and figures are looked at where nothing happens.
@@ -34,14 +35,26 @@ pub(super) struct Journal {
     pub(super) feed: Arc<Feed>,
     pub(super) history: Arc<History>,
     pub(super) spool: Spool,
-    pub(super) sinks: Arc<[SinkMetrics]>,
+    /// Of the spool's sinks, in its order.
+    pub(super) sinks: Vec<SinkMetrics>,
     /// Ids rise, also where the time is corrected backwards.
     pub(super) ids: ContextV7,
 }
 
+/// Another plan, while it works.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) sinks: Vec<(String, SinkMetrics)>,
+    pub(super) spool_bytes: u64,
+    pub(super) person_every: Duration,
+    pub(super) compliance: Option<ComplianceAlert>,
+    /// Is given the sinks' readers, in order.
+    pub(super) done: Sender<Vec<Lane>>,
+}
+
 impl Journal {
     /// Works until it is asked to end; everything put before that is in the spool then.
-    pub(super) fn run(mut self) -> Spool {
+    pub(super) fn run(mut self) -> (Spool, Vec<SinkMetrics>) {
         let mut looked: Option<Instant> = None;
         loop {
             let (drafts, ended) = self.hear();
@@ -54,13 +67,15 @@ impl Journal {
             // The store's health tells of errors.
             let _ = self.spool.save(false);
             super::count_lost(&mut self.spool, &self.sinks);
+            let lost = self.inbox.take_lost();
+            self.sinks.iter().for_each(|sink| sink.count(EventResult::Dropped, lost));
             for (sink, waiting) in self.sinks.iter().zip(self.spool.waiting()) {
                 sink.waiting(waiting);
             }
             // After all that alerts wait for.
             self.history.keep(self.inbox.prune(), ended);
             if ended {
-                return self.spool;
+                return (self.spool, self.sinks);
             }
         }
     }
@@ -94,9 +109,22 @@ impl Journal {
             Happening::Degraded { at, camera, facts } => return policy.degraded(at, &camera, facts),
             Happening::Restored { at, camera } => return policy.restored(at, &camera),
             Happening::Picture { at, camera, luma } => return policy.picture(at, &camera, &luma),
+            Happening::Change(change) => self.change(*change),
             Happening::End => {}
         }
         None
+    }
+
+    fn change(&mut self, change: Change) {
+        self.policy.set_rules(change.person_every, change.compliance);
+        let (names, sinks): (Vec<_>, Vec<_>) = change.sinks.into_iter().unzip();
+        self.sinks = sinks;
+        for (sink, waited) in self.spool.set_sinks(&names, change.spool_bytes) {
+            tracing::warn!(sink, waited, "events: this sink is configured no longer; what waited for it is dropped");
+        }
+        let lanes = (0..names.len()).map(|index| self.spool.lane(index)).collect();
+        // Who asked may have given up.
+        change.done.send(lanes).ok();
     }
 
     fn look_at_figures(&mut self) -> Vec<Draft> {

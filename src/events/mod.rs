@@ -16,10 +16,11 @@ pub mod policy;
 mod sinks;
 mod spool;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use crossbeam_channel::Receiver;
@@ -32,23 +33,30 @@ pub(crate) use history::{Asked, History, Mark};
 pub(crate) use spool::Record;
 
 use self::inbox::{Happening, Inbox};
-use self::journal::Journal;
+use self::journal::{Change, Journal};
 use self::policy::{Policy, Watched};
-use self::sinks::Senders;
-use self::spool::{Spool, StoredAt};
+use self::sinks::{Senders, Target};
+use self::spool::{Lane, Spool, StoredAt};
 use crate::camera::Listener;
 use crate::clock::Clock;
-use crate::config::plan::{CameraPlan, EventsPlan, Privacy};
+use crate::config::plan::{CameraPlan, EventsPlan, Privacy, SinkPlan};
 use crate::metrics::{EventResult, Metrics, SinkMetrics};
 use crate::state_file::{Folder, StoreHealth};
+
+/// Time for a sink that goes or changes to send what it is at.
+const LAST_SENDING: Duration = Duration::from_millis(500);
+/// Time for the journal to take up another plan: a disk may be slow.
+const CHANGED: Duration = Duration::from_secs(5);
 
 /// Events at work.
 pub struct Events {
     inbox: Inbox,
     feed: Arc<Feed>,
-    journal: Running<Spool>,
+    journal: Running<(Spool, Vec<SinkMetrics>)>,
     senders: Senders,
-    sinks: Arc<[SinkMetrics]>,
+    plan: EventsPlan,
+    metrics: Arc<Metrics>,
+    clock: Clock,
     store: Option<Arc<StoreHealth>>,
     history: Arc<History>,
 }
@@ -63,31 +71,27 @@ impl Events {
     pub fn start(
         plan: &EventsPlan,
         state_dir: Option<&Path>,
-        metrics: &Metrics,
+        metrics: &Arc<Metrics>,
         clock: Clock,
         figures: impl Fn(&str, &str) -> Counts + Send + 'static,
     ) -> anyhow::Result<Self> {
         let names: Vec<String> = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
-        let sinks: Arc<[SinkMetrics]> = names.iter().map(|name| metrics.sink(name)).collect();
-        // Without sinks nothing waits.
-        let folder = state_dir.filter(|_| !names.is_empty());
-        if folder.is_none() && !names.is_empty() {
-            tracing::info!("events wait in memory only: there is no state_dir");
-        }
-        let kind = &spool::KIND;
-        let store = folder.map(|_| Arc::new(StoreHealth::new(kind, metrics.state_store(kind.store))));
-        let stored_at = folder
-            .zip(store.as_ref())
-            .map(|(path, health)| StoredAt { folder: Folder::new(path), health: Arc::clone(health) });
-        let kept_at = state_dir.map(|path| {
-            let health = StoreHealth::new(&history::KIND, metrics.state_store(history::KIND.store));
-            (Folder::new(path), Arc::new(health))
-        });
-        let history = Arc::new(History::new(plan.history, kept_at));
+        let sinks: Vec<SinkMetrics> = names.iter().map(|name| metrics.sink(name)).collect();
+        warn_of_memory(plan, state_dir.is_some());
+        let at = |kind| {
+            let health = |kind: &'static _| Arc::new(StoreHealth::new(kind, metrics.state_store(kind.store)));
+            state_dir.map(|path| (Folder::new(path), health(kind)))
+        };
+        let stored_at = at(&spool::KIND).map(|(folder, health)| StoredAt { folder, health });
+        let store = stored_at.as_ref().map(|at| Arc::clone(&at.health));
+        let history = Arc::new(History::new(plan.history, at(&history::KIND)));
         let spool = Spool::open(stored_at, &names, plan.spool_bytes).context("events")?;
-        let lanes = (0..names.len()).map(|index| spool.lane(index)).collect();
-        let senders = Senders::start(&plan.sinks, lanes, &sinks, &clock)?;
-        let (inbox, happenings) = Inbox::new(Arc::clone(&sinks), clock);
+        let targets = plan.sinks.iter().map(|plan| Target::new(plan, &clock)).collect::<Result<Vec<_>, _>>()?;
+        let mut senders = Senders::start()?;
+        for (index, (target, plan)) in targets.into_iter().zip(&plan.sinks).enumerate() {
+            senders.begin(plan.clone(), target, spool.lane(index), sinks[index].clone());
+        }
+        let (inbox, happenings) = Inbox::new(clock.clone());
         let feed = Arc::new(Feed::new());
         let journal = Journal {
             inbox: inbox.clone(),
@@ -97,11 +101,50 @@ impl Events {
             feed: Arc::clone(&feed),
             history: Arc::clone(&history),
             spool,
-            sinks: Arc::clone(&sinks),
+            sinks,
             ids: ContextV7::new(),
         };
         let journal = Running::spawn("events", move || journal.run()).context("events: no thread")?;
-        Ok(Self { inbox, feed, journal, senders, sinks, store, history })
+        let metrics = Arc::clone(metrics);
+        Ok(Self { inbox, feed, journal, senders, plan: plan.clone(), metrics, clock, store, history })
+    }
+
+    /// Goes on by another plan. A sink that is the same in both is not touched; what waits for one that has changed waits
+    /// on; what waited for one that is gone is dropped, which is said.
+    ///
+    /// # Errors
+    /// A sink's certificates cannot be read, or the thread that decides does not come to it: all stays as it was.
+    pub fn change(&mut self, plan: &EventsPlan) -> anyhow::Result<()> {
+        let new = |plan: &&SinkPlan| !self.senders.is_busy(plan);
+        let target = |plan: &SinkPlan| Ok((plan.name.clone(), Target::new(plan, &self.clock)?));
+        let mut targets: BTreeMap<String, Target> =
+            plan.sinks.iter().filter(new).map(target).collect::<anyhow::Result<_>>()?;
+        let sinks: Vec<(String, SinkMetrics)> =
+            plan.sinks.iter().map(|sink| (sink.name.clone(), self.metrics.sink(&sink.name))).collect();
+        let lanes = self.journal_by(plan, sinks.clone())?;
+        warn_of_memory(plan, self.store.is_some());
+        self.history.set_plan(plan.history);
+        self.senders.retain(&plan.sinks, Instant::now() + LAST_SENDING);
+        for ((plan, lane), (name, metrics)) in plan.sinks.iter().zip(lanes).zip(sinks) {
+            if let Some(target) = targets.remove(&name) {
+                self.senders.begin(plan.clone(), target, lane, metrics);
+            }
+        }
+        let stays = |gone: &SinkPlan| plan.sinks.iter().any(|sink| sink.name == gone.name);
+        self.plan.sinks.iter().filter(|sink| !stays(sink)).for_each(|gone| self.metrics.remove_sink(&gone.name));
+        self.plan = plan.clone();
+        Ok(())
+    }
+
+    /// The thread that decides goes on by this plan; gives the sinks' readers.
+    fn journal_by(&self, plan: &EventsPlan, sinks: Vec<(String, SinkMetrics)>) -> anyhow::Result<Vec<Lane>> {
+        let (done, lanes) = crossbeam_channel::bounded(1);
+        let (spool_bytes, person_every, compliance) = (plan.spool_bytes, plan.person_every, plan.compliance);
+        let deadline = Instant::now() + CHANGED;
+        let ordered =
+            self.inbox.order(Box::new(Change { sinks, spool_bytes, person_every, compliance, done }), deadline);
+        let lanes = lanes.recv_deadline(deadline).ok().filter(|_| ordered);
+        lanes.context("events: the thread that decides did not take the change in time")
     }
 
     /// Events of this camera are wanted from now on; called again when its plan has changed.
@@ -140,13 +183,13 @@ impl Events {
     /// Ends: all that was heard goes into the spool, what can be sent until `deadline` is sent, the rest waits on disk.
     pub fn stop(self, deadline: Instant) {
         self.inbox.end(deadline);
-        let Some(mut spool) = self.journal.join(deadline) else {
+        let Some((mut spool, sinks)) = self.journal.join(deadline) else {
             tracing::error!("events: what was heard last could not be written in time");
             return;
         };
         self.senders.stop(deadline);
         let saved = spool.save(true);
-        count_lost(&mut spool, &self.sinks);
+        count_lost(&mut spool, &sinks);
         let (waiting, unsaved) = (spool.waiting(), spool.unsaved());
         let most = waiting.iter().max().copied().unwrap_or_default();
         match saved {
@@ -160,9 +203,15 @@ impl Events {
             Ok(()) if most > 0 => tracing::info!(waiting = most, "events wait for the next start"),
             Ok(()) => {}
         }
-        for (sink, waiting) in self.sinks.iter().zip(waiting) {
+        for (sink, waiting) in sinks.iter().zip(waiting) {
             sink.count(EventResult::Dropped, waiting.min(unsaved));
         }
+    }
+}
+
+fn warn_of_memory(plan: &EventsPlan, stored: bool) {
+    if !stored && !plan.sinks.is_empty() {
+        tracing::info!("events wait in memory only: there is no state_dir");
     }
 }
 

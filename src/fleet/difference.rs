@@ -80,13 +80,20 @@ impl Part {
         }
     }
 
-    /// Whether it can be changed while the service runs.
-    pub fn is_live(self) -> bool {
-        matches!(self, Self::Inference)
+    /// Whether it can be changed while the service runs, among others that change at the same time. Who may come in is
+    /// judged for the address that is listened to: a login is not taken away from one that stays open to others.
+    fn is_live(self, parts: &[Self]) -> bool {
+        let stays = |address: Self| !parts.contains(&address);
+        match self {
+            Self::HttpListen | Self::HttpTls | Self::RtspListen | Self::RtspLogin | Self::StateDir => false,
+            Self::HttpLogin => stays(Self::HttpListen),
+            Self::Access => stays(Self::HttpListen) && stays(Self::RtspListen),
+            Self::Network | Self::Inference | Self::Compliance | Self::Events => true,
+        }
     }
 
     /// Takes this part over from one plan into another.
-    fn copy(self, from: &Plan, into: &mut Plan) {
+    pub(super) fn copy(self, from: &Plan, into: &mut Plan) {
         match self {
             Self::HttpListen => into.http.listen = from.http.listen,
             Self::HttpLogin => into.http.auth.clone_from(&from.http.auth),
@@ -175,13 +182,22 @@ impl Difference {
     /// The plan in force after all was done that can be done while the service runs: of `present` stays what cannot.
     pub fn in_force(&self, present: &Plan) -> Plan {
         let mut plan = self.wanted.clone();
-        self.parts.iter().filter(|part| !part.is_live()).for_each(|part| part.copy(present, &mut plan));
+        self.parts.iter().filter(|part| !self.is_live(**part)).for_each(|part| part.copy(present, &mut plan));
         plan
     }
 
     /// Keys that are taken over by a restart only.
     pub fn restart(&self) -> Vec<&'static str> {
-        self.parts.iter().filter(|part| !part.is_live()).map(|part| part.key()).collect()
+        self.parts.iter().filter(|part| !self.is_live(**part)).map(|part| part.key()).collect()
+    }
+
+    /// Parts that are taken over now.
+    pub fn live(&self) -> impl Iterator<Item = Part> + '_ {
+        self.parts.iter().copied().filter(|part| self.is_live(*part))
+    }
+
+    fn is_live(&self, part: Part) -> bool {
+        part.is_live(&self.parts)
     }
 
     /// A line a thing, in the order in which they are done.
@@ -198,7 +214,7 @@ impl Difference {
         let parts = self
             .parts
             .iter()
-            .map(|part| step(if part.is_live() { Action::Change } else { Action::Restart }, None, &[part.key()]));
+            .map(|part| step(if self.is_live(*part) { Action::Change } else { Action::Restart }, None, &[part.key()]));
         changed
             .chain(self.removed.iter().map(|name| step(Action::Remove, Some(name), &[])))
             .chain(self.added.iter().map(|camera| step(Action::Add, Some(&camera.name), &[])))

@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use maskwatch_engine::Engine;
 use maskwatch_vision::zone::Areas;
+use tokio::sync::watch;
 
 pub use config_file::ConfigFile;
 pub use difference::{Action, CameraChange, Difference, Part, Step};
@@ -26,9 +27,10 @@ pub use standing::{Attempt, Cause, Outcome, Stand, Standing};
 pub use wish::{Answer, CameraWish, Deed, Wish, Wishes};
 pub use written::{Objection, Written};
 
+use crate::access::Access;
 use crate::camera::{CameraContext, CameraHandle, Listener, Supervisor};
 use crate::config::Plan;
-use crate::config::plan::{CameraPlan, InferencePlan, Privacy};
+use crate::config::plan::{CameraPlan, InferencePlan, NetworkPlan, Privacy};
 use crate::events::Events;
 use crate::frames::Hub;
 use crate::metrics::Metrics;
@@ -52,6 +54,10 @@ pub struct Shared {
     pub people: Arc<People>,
     /// What is told.
     pub events: Events,
+    /// Who may come in.
+    pub access: Arc<Access>,
+    /// What the API may connect to.
+    pub network: Arc<watch::Sender<NetworkPlan>>,
     /// Hears all results.
     pub listener: Arc<dyn Listener>,
 }
@@ -99,25 +105,33 @@ impl Fleet {
         self.plan.inference = running;
     }
 
-    /// Brings the plan wanted into force, but for what needs a restart, and gives what was done. Cameras that go have until
-    /// `deadline` to end. A camera that cannot be started is said in the log, and is not in force: the next plan that names
-    /// it tries again.
-    pub fn apply(&mut self, wanted: &Plan, deadline: Instant) -> Difference {
-        let difference = Difference::between(&self.plan, wanted);
+    /// Brings the plan wanted into force, but for what needs a restart; models are the caller's. Cameras that go have until
+    /// `deadline` to end. Gives what was done, and in words what could not be: a camera that cannot be started, and a part
+    /// that cannot be changed, is not in force, and the next plan that names it tries again.
+    pub fn apply(&mut self, wanted: &Plan, deadline: Instant) -> (Difference, Vec<String>) {
+        let mut difference = Difference::between(&self.plan, wanted);
         let mut in_force = difference.in_force(&self.plan);
+        let mut problems = Vec::new();
+        for part in difference.live().collect::<Vec<_>>() {
+            if let Err(error) = self.shared.take(part, wanted) {
+                problems.push(format!("{} stays as it was: {error:#}", part.key()));
+                part.copy(&self.plan, &mut in_force);
+                difference.parts.retain(|other| *other != part);
+            }
+        }
         for change in &difference.changed {
             self.change(&change.plan, &in_force.version);
         }
         self.remove(&difference.removed, deadline);
         for camera in &difference.added {
             if let Err(error) = self.add(camera.clone(), &in_force.version) {
-                tracing::error!("camera {} does not start: {error}", camera.name);
+                problems.push(format!("camera {} does not start: {error}", camera.name));
                 in_force.cameras.retain(|other| other.name != camera.name);
             }
         }
         self.shared.roster.configure(in_force.cameras.iter().map(|camera| camera.name.clone()).collect());
         self.plan = in_force;
-        difference
+        (difference, problems)
     }
 
     fn add(&mut self, plan: CameraPlan, version: &str) -> std::io::Result<()> {
@@ -189,6 +203,20 @@ impl Fleet {
 }
 
 impl Shared {
+    /// Takes a part over from another plan.
+    fn take(&mut self, part: Part, wanted: &Plan) -> anyhow::Result<()> {
+        match part {
+            Part::HttpLogin | Part::Access => self.access.change(&wanted.access, wanted.http.auth.as_ref())?,
+            Part::Network => drop(self.network.send_replace(wanted.network.clone())),
+            Part::Compliance => self.people.set_plan(wanted.compliance),
+            Part::Events => self.events.change(&wanted.events)?,
+            // Loaded beside those that run.
+            Part::Inference => {}
+            Part::HttpListen | Part::HttpTls | Part::RtspListen | Part::RtspLogin | Part::StateDir => {}
+        }
+        Ok(())
+    }
+
     fn entry(&self, camera: &CameraHandle) -> Entry {
         Entry::of(camera, self.metrics.camera(camera.name()))
     }

@@ -30,6 +30,8 @@ pub enum Outcome {
     Applied {
         /// What was done; nothing where nothing differed.
         steps: Vec<Step>,
+        /// What could not be done and stays as it was, a line each.
+        problems: Vec<String>,
     },
     /// It has problems; what was in force stays.
     Refused {
@@ -84,7 +86,7 @@ impl Standing {
     }
 
     /// A configuration was taken over.
-    pub fn applied(&self, cause: Cause, version: &str, steps: Vec<Step>, restart: &[&'static str]) {
+    pub fn applied(&self, cause: Cause, version: &str, outcome: Outcome, restart: &[&'static str]) {
         let now = SystemTime::now();
         let mut stand = self.lock();
         if stand.version != version || stand.since.is_none() {
@@ -92,7 +94,7 @@ impl Standing {
             stand.since = Some(now);
         }
         stand.restart = restart.iter().map(|key| (*key).to_owned()).collect();
-        stand.last = Some(Attempt { at: now, cause, outcome: Outcome::Applied { steps } });
+        stand.last = Some(Attempt { at: now, cause, outcome });
         self.metrics.config_loaded();
     }
 

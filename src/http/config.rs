@@ -60,16 +60,16 @@ pub(super) struct ReloadView {
     changes: Vec<String>,
     /// The same for programs
     steps: Vec<Step>,
-    /// What is wrong, a line each, with file and line
+    /// Refused: what is wrong, a line each, with file and line. Applied: what could not be done and stays as it was
     problems: Vec<String>,
 }
 
 impl From<Outcome> for ReloadView {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Applied { steps } => {
+            Outcome::Applied { steps, problems } => {
                 let changes = steps.iter().map(ToString::to_string).collect();
-                Self { result: "applied", changes, steps, ..Self::default() }
+                Self { result: "applied", changes, steps, problems }
             }
             Outcome::Refused { problems } => Self { result: "refused", problems, ..Self::default() },
         }

@@ -44,14 +44,14 @@ pub(super) async fn with_login(
 }
 
 async fn search(state: &State, login: Option<&Credentials>) -> Result<Json<Discovery>, Problem> {
-    let networks = &state.network.discover;
+    let networks = state.network.borrow().discover.clone();
     if networks.is_empty() {
         let why = "cameras are not searched for here: name the networks under network.discover, such as 10.0.0.0/24";
         return Err(Problem::new(StatusCode::FORBIDDEN, why));
     }
     let place = Arc::clone(&state.searches).try_acquire_owned();
     let _place = place.map_err(|_| Problem::busy("a search is under way; ask again in some seconds"))?;
-    let found = discover::discover(networks, login, &state.reach()).await;
+    let found = discover::discover(&networks, login, &state.reach()).await;
     tracing::info!(devices = found.devices.len(), login = login.is_some(), "searched for cameras");
     Ok(Json(found))
 }

@@ -64,7 +64,7 @@ pub(super) async fn guard(state: extract::State<Arc<State>>, request: Request, n
 
 async fn admit(state: &State, parts: &mut Parts) -> Result<Caller, Response> {
     let host = host::asked_for(&parts.headers, &parts.uri);
-    if !state.access.guarded() && !host.is_some_and(|host| host::is_ours(host, state.access.hosts())) {
+    if !state.access.guarded() && !host.is_some_and(|host| host::is_ours(host, &state.access.hosts())) {
         let what = "without a login this server answers to addresses, localhost and the names of http.hosts only";
         return Err(refuse(StatusCode::MISDIRECTED_REQUEST, what));
     }
@@ -215,7 +215,7 @@ pub(super) async fn log_in(state: &State, peer: IpAddr, name: &str, password: &s
 /// A stream of events ends when its listener is not let in any more.
 fn while_it_holds(access: &Arc<Access>, caller: Caller, response: Response) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
-    if !access.guarded() || kind.is_none_or(|kind| kind != "text/event-stream") {
+    if kind.is_none_or(|kind| kind != "text/event-stream") {
         return response;
     }
     let access = Arc::clone(access);

@@ -54,9 +54,9 @@ fn rig_with(access: AccessPlan, login: Option<&Credentials>, tls: Option<&TlsPla
     let events = Events::start(&EventsPlan::default(), None, &metrics, clock, |_, _| Default::default()).unwrap();
     let access = Access::start(&access, login, None, &metrics).unwrap();
     let ruled = (Standing::new(Arc::clone(&metrics)), Wishes::new().0);
-    let network = NetworkPlan::default();
+    let network = Arc::new(tokio::sync::watch::Sender::new(NetworkPlan::default()));
     let state =
-        State::new((metrics, roster, people), &events, ruled, &network, 8554, Arc::clone(&access), tls.is_some());
+        State::new((metrics, roster, people), &events, ruled, network, 8554, Arc::clone(&access), tls.is_some());
     let server = Listening::bind(([127, 0, 0, 1], 0).into()).unwrap().serve(state, certificate).unwrap();
     Rig { server, access, _events: events, _keeper: keeper }
 }

@@ -32,7 +32,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tags::Tags;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::access::Access;
@@ -76,7 +76,7 @@ pub struct State {
     tags: Tags,
     standing: Arc<Standing>,
     wishes: Wishes,
-    network: NetworkPlan,
+    network: Arc<watch::Sender<NetworkPlan>>,
     probes: Arc<Semaphore>,
     searches: Arc<Semaphore>,
     /// Port that is served, once it is.
@@ -89,7 +89,7 @@ impl State {
         (metrics, roster, people): (Arc<Metrics>, Arc<Roster>, Arc<People>),
         events: &Events,
         (standing, wishes): (Arc<Standing>, Wishes),
-        network: &NetworkPlan,
+        network: Arc<watch::Sender<NetworkPlan>>,
         rtsp_port: u16,
         access: Arc<Access>,
         secure: bool,
@@ -113,7 +113,7 @@ impl State {
             tags: Tags::new(),
             standing,
             wishes,
-            network: network.clone(),
+            network,
             probes: places(probe::PROBES),
             searches: places(discover::SEARCHES),
             own_port: OnceLock::new(),
@@ -126,14 +126,14 @@ impl State {
     fn features(&self) -> Vec<&'static str> {
         let login = self.access.guarded().then_some("login");
         let state = (!self.stores.is_empty()).then_some("state_dir");
-        let discover = (!self.network.discover.is_empty()).then_some("discover");
+        let discover = (!self.network.borrow().discover.is_empty()).then_some("discover");
         ["event-history", "probe"].into_iter().chain(discover).chain(login).chain(state).collect()
     }
 
     /// Where the API may connect to.
     fn reach(&self) -> Reach {
         let own_ports = self.own_port.get().copied().into_iter().chain([self.rtsp_port]).collect();
-        Reach::Bounded { networks: self.network.cameras.clone(), own_ports }
+        Reach::Bounded { networks: self.network.borrow().cameras.clone(), own_ports }
     }
 }
 

@@ -47,6 +47,15 @@ impl EventFamilies {
         })
     }
 
+    /// A sink's series go.
+    pub(super) fn remove(&self, name: &str) {
+        for result in EventResult::ALL {
+            // There is none where it was never counted.
+            self.total.remove_label_values(&[name, result.as_str()]).ok();
+        }
+        self.spooled.remove_label_values(&[name]).ok();
+    }
+
     /// A sink's handle; all its series exist from now on.
     pub(super) fn sink(&self, name: &str) -> SinkMetrics {
         SinkMetrics {
@@ -57,7 +66,7 @@ impl EventFamilies {
 }
 
 /// The happenings of one sink.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SinkMetrics {
     results: [IntCounter; EventResult::ALL.len()],
     spooled: IntGauge,

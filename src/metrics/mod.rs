@@ -162,6 +162,11 @@ impl Metrics {
         self.events.sink(name)
     }
 
+    /// The sink is configured no longer: its series go. Handles still held count into the void.
+    pub fn remove_sink(&self, name: &str) {
+        self.events.remove(name);
+    }
+
     /// Whether this store (`people`, `events`) is up to date on its disk, and how many of its files were broken; there are
     /// series for each that is in use.
     pub(crate) fn state_store(&self, store: &str) -> (IntGauge, IntCounter) {

@@ -94,9 +94,31 @@ impl Ledger {
         self.dirty.extend(touched.map(key));
     }
 
-    fn place(&mut self, camera: &str, zone: &str) -> &mut Place {
+    /// How the windows are made.
+    pub(super) fn plan(&self) -> CompliancePlan {
+        self.plan
+    }
+
+    /// Goes on by another plan. A longer window fills up as time passes: what has left a shorter one does not come back.
+    pub(super) fn set_plan(&mut self, plan: CompliancePlan) {
+        let before = std::mem::replace(&mut self.plan, plan);
+        if (before.window, before.bucket) == (plan.window, plan.bucket) {
+            return;
+        }
+        let config = self.config();
+        for ((camera, zone), place) in &mut self.places {
+            let key = |(book, begin_s)| Key { book, camera: camera.clone(), zone: zone.clone(), begin_s };
+            self.dirty.extend(place.set_config(config).into_iter().map(key));
+        }
+    }
+
+    fn config(&self) -> ComplianceConfig {
         let CompliancePlan { window, bucket, min_people, .. } = self.plan;
-        let config = ComplianceConfig { window, bucket, min_known: min_people };
+        ComplianceConfig { window, bucket, min_known: min_people }
+    }
+
+    fn place(&mut self, camera: &str, zone: &str) -> &mut Place {
+        let config = self.config();
         self.places.entry((camera.to_owned(), zone.to_owned())).or_insert_with(|| Place::new(config))
     }
 

@@ -115,3 +115,55 @@ proptest! {
         }
     }
 }
+
+/// What a store holds that was empty and is told of all changes.
+#[derive(Default)]
+struct Stored(BTreeMap<Key, Counts>);
+
+impl Stored {
+    fn take(&mut self, ledger: &mut Ledger) {
+        let Changes { rows, gone } = ledger.take_dirty();
+        self.0.extend(rows.into_iter().map(|row| (row.key, row.counts)));
+        self.0.retain(|key, _| !gone.contains(key));
+    }
+}
+
+#[test]
+fn a_longer_window_takes_over_what_is_in_the_shorter_one() {
+    let mut ledger = Ledger::new(plan());
+    (0..3).for_each(|n| ledger.add(&settled(at(n * 600)), "gate", "", MaskState::Mask));
+    let figure = |ledger: &Ledger, seconds| ledger.figure(at(seconds), "gate", "").counts.total();
+    assert_eq!(figure(&ledger, 1200), 3);
+    ledger.set_plan(CompliancePlan { window: Duration::from_secs(900), ..plan() });
+    assert_eq!(figure(&ledger, 1200), 2);
+    ledger.set_plan(CompliancePlan { window: 4 * HOUR, min_people: 4, ..plan() });
+    assert_eq!((figure(&ledger, 1200), figure(&ledger, 3 * 3600)), (3, 3));
+    assert_eq!(ledger.figure(at(1200), "gate", "").ratio, None, "three are fewer than four");
+}
+
+proptest! {
+    #[test]
+    fn nobody_is_lost_or_doubled_when_windows_are_made_anew(
+        before in proptest::collection::vec((0u64..7200, any::<bool>()), 1..40),
+        after in proptest::collection::vec(0u64..7200, 0..20),
+        (old, new) in (1u64..1000, 1u64..1000),
+    ) {
+        let plan = |bucket| CompliancePlan { window: 4 * HOUR, bucket: Duration::from_secs(bucket), ..plan() };
+        let (mut ledger, mut stored) = (Ledger::new(plan(old)), Stored::default());
+        for (seconds, sure) in &before {
+            ledger.add(&Reading { settled: *sure, ..settled(at(*seconds)) }, "gate", "", MaskState::Mask);
+        }
+        stored.take(&mut ledger);
+        ledger.set_plan(plan(new));
+        for seconds in &after {
+            ledger.add(&settled(at(*seconds)), "gate", "", MaskState::Mask);
+        }
+        stored.take(&mut ledger);
+        let people = (before.len() + after.len()) as u64;
+        prop_assert_eq!(ledger.figure(at(7200), "gate", "").counts.total(), people);
+        let rows: BTreeMap<_, _> = ledger.rows().into_iter().map(|row| (row.key, row.counts)).collect();
+        prop_assert_eq!(&stored.0, &rows);
+        let of = |book| rows.iter().filter(|(key, _)| key.book == book).map(|(_, counts)| counts.total()).sum::<u64>();
+        prop_assert_eq!((of(Book::Window), of(Book::Quarters)), (people, people));
+    }
+}

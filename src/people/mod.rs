@@ -43,7 +43,6 @@ const MOST_STRETCHES: usize = 10_000;
 /// The people of all cameras.
 pub struct People {
     metrics: Arc<Metrics>,
-    plan: CompliancePlan,
     clock: Clock,
     ledger: Mutex<Ledger>,
     /// Cameras whose captions show the window.
@@ -73,7 +72,7 @@ impl People {
         let store = state_dir.map(|_| Arc::new(StoreHealth::new(&store::KIND, metrics.state_store(store::KIND.store))));
         let shelf =
             state_dir.zip(store.as_ref()).map(|(path, health)| Shelf::new(Folder::new(path), Arc::clone(health)));
-        let people = Arc::new(Self { metrics, plan, clock, ledger, hubs, wake, store, captioning: Mutex::default() });
+        let people = Arc::new(Self { metrics, clock, ledger, hubs, wake, store, captioning: Mutex::default() });
         let keeper = Keeper::start(&people, shelf, woken)?;
         Ok((people, keeper))
     }
@@ -140,8 +139,16 @@ impl People {
     }
 
     /// How the windows are made.
-    pub fn plan(&self) -> &CompliancePlan {
-        &self.plan
+    pub fn plan(&self) -> CompliancePlan {
+        lock(&self.ledger).plan()
+    }
+
+    /// Windows are made by another plan from now on; who was counted stays counted.
+    pub fn set_plan(&self, plan: CompliancePlan) {
+        lock(&self.ledger).set_plan(plan);
+        // Full: the keeper is woken anyway.
+        self.wake.try_send(()).ok();
+        self.renew_captions();
     }
 
     fn count(&self, camera: &str, zones: impl IntoIterator<Item = String>, state: MaskState) {

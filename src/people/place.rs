@@ -40,6 +40,23 @@ impl Place {
         Self { window, quarters: BTreeMap::new(), loose: BTreeMap::new(), bucket_s, grain_s }
     }
 
+    /// Goes on with a window of another kind. Steps of before go where they begin. Gives the beginnings of what has changed.
+    pub(super) fn set_config(&mut self, config: ComplianceConfig) -> BTreeSet<(Book, u64)> {
+        let before = std::mem::replace(self, Self::new(config));
+        self.quarters = before.quarters;
+        let mut touched = BTreeSet::new();
+        for (begin, counts) in before.window.closed(Duration::MAX) {
+            self.window.restore(begin, counts);
+            touched.extend([begin, self.window.bucket(begin).0].map(|begin| (Book::Window, begin.as_secs())));
+        }
+        for (begin, counts) in before.loose {
+            touched.insert((Book::Window, begin / before.bucket_s * before.bucket_s));
+            touched.extend(self.begins(begin));
+            *self.loose.entry(begin / self.grain_s * self.grain_s).or_default() += counts;
+        }
+        touched
+    }
+
     /// Counts a person at `now` since the Unix epoch, for good or loose. Gives the beginnings of what has changed.
     pub(super) fn add(&mut self, now: Duration, state: MaskState, for_good: bool) -> [(Book, u64); 2] {
         let begins = self.begins(now.as_secs());
@@ -103,7 +120,11 @@ impl Place {
         if book == Book::Quarters {
             return self.quarters(begin_s..begin_s.saturating_add(QUARTER_S));
         }
-        let (_, mut counts) = self.window.bucket(Duration::from_secs(begin_s));
+        let (begin, mut counts) = self.window.bucket(Duration::from_secs(begin_s));
+        if begin.as_secs() != begin_s {
+            // A step of a window of before: it has gone into another one.
+            return Counts::default();
+        }
         counts += self.loose(begin_s..begin_s.saturating_add(self.bucket_s));
         counts
     }

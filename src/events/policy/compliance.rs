@@ -29,6 +29,11 @@ impl Watchdog {
         Self { alert, low: false, since: None }
     }
 
+    /// Watches by another rule: the wait begins anew.
+    pub(super) fn set_alert(&mut self, alert: ComplianceAlert) {
+        (self.alert, self.since) = (alert, None);
+    }
+
     /// Takes in the people of the window at `now`. With too few of them nothing is known: nothing changes, and the wait
     /// begins anew.
     pub(super) fn look(&mut self, now: Duration, people: &Counts) -> Option<News> {

@@ -77,6 +77,18 @@ struct Memory {
     watchdogs: BTreeMap<String, Watchdog>,
 }
 
+impl Memory {
+    fn watch(&mut self, watched: Watched, compliance: Option<ComplianceAlert>) {
+        if let Some(alert) = compliance {
+            let places = std::iter::once(WHOLE_PICTURE.to_owned()).chain(watched.zones.iter().cloned());
+            let mut known = std::mem::take(&mut self.watchdogs);
+            let kept = |zone: String| (known.remove(&zone).unwrap_or_else(|| Watchdog::new(alert)), zone);
+            self.watchdogs = places.map(kept).map(|(watchdog, zone)| (zone, watchdog)).collect();
+        }
+        self.watched = watched;
+    }
+}
+
 /// The decisions for all cameras.
 #[derive(Debug)]
 pub struct Policy {
@@ -91,16 +103,25 @@ impl Policy {
         Self { person_every, compliance, cameras: HashMap::new() }
     }
 
+    /// Decides by these from now on. What is remembered stays; a share that is low goes on being so until it recovers.
+    pub fn set_rules(&mut self, person_every: Duration, compliance: Option<ComplianceAlert>) {
+        self.person_every = person_every;
+        if self.compliance == compliance {
+            return;
+        }
+        self.compliance = compliance;
+        for memory in self.cameras.values_mut() {
+            match compliance {
+                Some(alert) => memory.watchdogs.values_mut().for_each(|watchdog| watchdog.set_alert(alert)),
+                None => memory.watchdogs.clear(),
+            }
+            memory.watch(memory.watched.clone(), compliance);
+        }
+    }
+
     /// A camera is there, or what is known of it has changed. What is remembered of it and of its zones stays.
     pub fn watch(&mut self, camera: &str, watched: Watched) {
-        let memory = self.cameras.entry(camera.to_owned()).or_default();
-        if let Some(alert) = self.compliance {
-            let places = std::iter::once(WHOLE_PICTURE.to_owned()).chain(watched.zones.iter().cloned());
-            let mut known = std::mem::take(&mut memory.watchdogs);
-            let kept = |zone: String| (known.remove(&zone).unwrap_or_else(|| Watchdog::new(alert)), zone);
-            memory.watchdogs = places.map(kept).map(|(watchdog, zone)| (zone, watchdog)).collect();
-        }
-        memory.watched = watched;
+        self.cameras.entry(camera.to_owned()).or_default().watch(watched, self.compliance);
     }
 
     /// A camera is configured no longer.

@@ -5,10 +5,11 @@ mod mqtt;
 mod nats;
 mod webhook;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
@@ -28,6 +29,8 @@ const MOST: usize = 32;
 /// Reads of the spool and writes of files at the same time: one for each sink, so that a file system that hangs holds up
 /// no other sink.
 const BLOCKING: usize = 40;
+/// What a task's end may take beyond its deadline.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Where events go.
 trait Sink {
@@ -81,64 +84,108 @@ impl Progress {
     }
 }
 
+/// Asks a sink's task to end: the moment until which it may send.
+type End = watch::Sender<Option<Instant>>;
+
+/// A sink that begins.
+struct Begin {
+    target: Target,
+    progress: Progress,
+    end: watch::Receiver<Option<Instant>>,
+    /// Dropped when its task has ended.
+    ended: Sender<()>,
+}
+
+/// A sink at work.
+struct Busy {
+    plan: SinkPlan,
+    end: End,
+    ended: Receiver<()>,
+}
+
 /// The thread of all sinks.
 pub(super) struct Senders {
     thread: Running<()>,
-    /// Set once: the moment until which may be sent.
-    end: watch::Sender<Option<Instant>>,
+    /// Closed: no further sink will begin.
+    begin: UnboundedSender<Begin>,
+    busy: Vec<Busy>,
 }
 
 impl Senders {
-    /// Begins to send.
+    /// The thread; no sink yet.
     ///
     /// # Errors
-    /// A sink's certificates cannot be read, or the system gives no thread.
-    pub(super) fn start(
-        plans: &[SinkPlan],
-        lanes: Vec<Lane>,
-        metrics: &Arc<[SinkMetrics]>,
-        clock: &Clock,
-    ) -> anyhow::Result<Self> {
-        let mut sinks = Vec::new();
-        for ((plan, lane), metrics) in plans.iter().zip(lanes).zip(metrics.iter()) {
-            let target = Target::new(plan, clock).with_context(|| format!("events: sink {}", plan.name))?;
-            sinks.push((target, Progress { lane, metrics: metrics.clone() }));
-        }
+    /// The system gives none.
+    pub(super) fn start() -> anyhow::Result<Self> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING).build()?;
-        let end = watch::Sender::new(None);
-        let ends = end.subscribe();
+        let (begin, mut begins) = unbounded_channel::<Begin>();
         let thread = Running::spawn("sinks", move || {
             let tasks = LocalSet::new();
-            let handles: Vec<_> = sinks
-                .into_iter()
-                .map(|(target, progress)| tasks.spawn_local(target.run(progress, ends.clone())))
-                .collect();
-            runtime.block_on(tasks.run_until(async {
-                for handle in handles {
-                    if let Err(error) = handle.await {
-                        tracing::error!(%error, "a sink's task broke off");
-                    }
+            tasks.spawn_local(async move {
+                while let Some(Begin { target, progress, end, ended }) = begins.recv().await {
+                    tokio::task::spawn_local(async move {
+                        let _ended = ended;
+                        target.run(progress, end).await;
+                    });
                 }
-            }));
+            });
+            runtime.block_on(tasks);
             // A file that hangs is not waited for.
             runtime.shutdown_background();
         })?;
-        Ok(Self { thread, end })
+        Ok(Self { thread, begin, busy: Vec::new() })
+    }
+
+    /// The sinks of these plans that are at work by the very same plan.
+    pub(super) fn is_busy(&self, plan: &SinkPlan) -> bool {
+        self.busy.iter().any(|busy| busy.plan == *plan)
+    }
+
+    /// Ends the sinks that are not among these plans. They may send until `deadline`; what is not through then waits.
+    pub(super) fn retain(&mut self, plans: &[SinkPlan], deadline: Instant) {
+        let (stay, go): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.busy).into_iter().partition(|busy| plans.contains(&busy.plan));
+        self.busy = stay;
+        end(go, deadline);
+    }
+
+    /// A sink begins to send.
+    pub(super) fn begin(&mut self, plan: SinkPlan, target: Target, lane: Lane, metrics: SinkMetrics) {
+        let progress = Progress { lane, metrics };
+        let (end, ends) = watch::channel(None);
+        let (alive, ended) = crossbeam_channel::bounded(0);
+        // The thread ends after this alone.
+        self.begin.send(Begin { target, progress, end: ends, ended: alive }).ok();
+        self.busy.push(Busy { plan, end, ended });
     }
 
     /// Sends what can be sent until `deadline`.
     pub(super) fn stop(self, deadline: Instant) {
-        self.end.send_replace(Some(deadline));
-        // The tasks end by themselves; a little more than their own deadline.
-        if self.thread.join(deadline + Duration::from_millis(100)).is_none() {
+        drop(self.begin);
+        end(self.busy, deadline);
+        if self.thread.join(deadline + GRACE).is_none() {
             tracing::warn!("a sink did not end in time");
         }
     }
 }
 
-/// A sink of any kind.
-enum Target {
+/// The tasks end by themselves.
+fn end(sinks: Vec<Busy>, deadline: Instant) {
+    for sink in &sinks {
+        sink.end.send_replace(Some(deadline));
+    }
+    for sink in sinks {
+        if matches!(sink.ended.recv_deadline(deadline + GRACE), Err(RecvTimeoutError::Timeout)) {
+            tracing::warn!(sink = sink.plan.name, "this sink did not end in time");
+        }
+    }
+}
+
+/// A sink that nothing is connected to yet.
+pub(super) struct Target(Kind);
+
+enum Kind {
     Jsonl(Jsonl),
     Webhook(Box<Webhook>),
     Mqtt(Box<Mqtt>),
@@ -146,21 +193,24 @@ enum Target {
 }
 
 impl Target {
-    fn new(plan: &SinkPlan, clock: &Clock) -> anyhow::Result<Self> {
-        Ok(match &plan.target {
-            SinkTarget::Jsonl(plan) => Self::Jsonl(Jsonl::new(plan)),
-            SinkTarget::Webhook(plan) => Self::Webhook(Box::new(Webhook::new(plan, clock.clone())?)),
-            SinkTarget::Mqtt(plan) => Self::Mqtt(Box::new(Mqtt::new(plan)?)),
-            SinkTarget::Nats(plan) => Self::Nats(Box::new(Nats::new(plan)?)),
-        })
+    /// # Errors
+    /// The sink's certificates cannot be read.
+    pub(super) fn new(plan: &SinkPlan, clock: &Clock) -> anyhow::Result<Self> {
+        let kind = match &plan.target {
+            SinkTarget::Jsonl(plan) => Ok(Kind::Jsonl(Jsonl::new(plan))),
+            SinkTarget::Webhook(plan) => Webhook::new(plan, clock.clone()).map(|sink| Kind::Webhook(Box::new(sink))),
+            SinkTarget::Mqtt(plan) => Mqtt::new(plan).map(|sink| Kind::Mqtt(Box::new(sink))),
+            SinkTarget::Nats(plan) => Nats::new(plan).map(|sink| Kind::Nats(Box::new(sink))),
+        };
+        Ok(Self(kind.with_context(|| format!("events: sink {}", plan.name))?))
     }
 
     async fn run(self, progress: Progress, end: watch::Receiver<Option<Instant>>) {
-        match self {
-            Self::Jsonl(sink) => run(sink, progress, end).await,
-            Self::Webhook(sink) => run(*sink, progress, end).await,
-            Self::Mqtt(sink) => run(*sink, progress, end).await,
-            Self::Nats(sink) => run(*sink, progress, end).await,
+        match self.0 {
+            Kind::Jsonl(sink) => run(sink, progress, end).await,
+            Kind::Webhook(sink) => run(*sink, progress, end).await,
+            Kind::Mqtt(sink) => run(*sink, progress, end).await,
+            Kind::Nats(sink) => run(*sink, progress, end).await,
         }
     }
 }

@@ -50,6 +50,11 @@ impl Spool {
         self.prune(head);
         let now = Instant::now();
         let Some(keeping) = &mut self.keeping else { return Ok(()) };
+        if self.places.is_empty() && !keeping.adopted {
+            // Nothing waits, and nothing ever has.
+            keeping.stored_at.health.works();
+            return Ok(());
+        }
         if self.shared.refused.swap(false, Ordering::AcqRel) {
             keeping.retry.failed(now, rand::random());
         }
@@ -101,11 +106,11 @@ impl Spool {
     }
 
     fn done(&self) -> Vec<u64> {
-        self.shared.places.iter().map(|place| place.done.load(Ordering::Acquire)).collect()
+        self.places.iter().map(|place| place.done()).collect()
     }
 
     fn places(&self, done: &[u64]) -> Vec<(&str, u64)> {
-        self.shared.places.iter().map(|place| place.sink.as_str()).zip(done.iter().copied()).collect()
+        self.places.iter().map(|place| place.sink.as_str()).zip(done.iter().copied()).collect()
     }
 
     /// Events up to `head` are on disk: the readers find them there.
@@ -140,7 +145,7 @@ impl Spool {
     }
 
     fn forget_sinks(&self, found: &Found) {
-        let configured = |sink: &str| self.shared.places.iter().any(|place| place.sink == sink);
+        let configured = |sink: &str| self.places.iter().any(|place| place.sink == sink);
         for gone in found.places.keys().filter(|known| !configured(known)) {
             tracing::warn!(sink = %gone, "events: this sink is configured no longer; what waited for it is dropped");
         }
@@ -148,7 +153,7 @@ impl Spool {
 
     /// The row begins with what is on disk.
     fn take_over(&mut self, found: Found) {
-        for place in &self.shared.places {
+        for place in &self.places {
             let done = found.places.get(&place.sink).copied().unwrap_or(found.head).min(found.head);
             place.done.store(done, Ordering::Release);
         }
@@ -163,7 +168,7 @@ impl Spool {
     fn adopt(&mut self, disk: &Disk, found: &Found) -> Result<(), StateError> {
         let shared = Arc::clone(&self.shared);
         let head = *shared.head.borrow();
-        let known = shared.places.iter().filter_map(|place| found.places.get(&place.sink));
+        let known = self.places.iter().filter_map(|place| found.places.get(&place.sink));
         let had = known.min().copied().unwrap_or(found.head).max(found.floor());
         let old: Vec<Bytes> = disk.texts(had, usize::MAX)?.into_iter().map(|(_, json)| json).collect();
         let sizes: Vec<(u64, u64)> =
@@ -195,7 +200,7 @@ impl Spool {
     fn resume(&mut self, found: &Found) {
         let stored = self.shared.stored.load(Ordering::Acquire);
         let gone = if found.head < stored { stored } else { stored.min(found.floor()) };
-        let mut dropped = vec![0; self.shared.places.len()];
+        let mut dropped = vec![0; self.places.len()];
         while self.sizes.front().is_some_and(|(seq, _)| *seq <= gone) {
             self.drop_oldest(&mut dropped);
         }

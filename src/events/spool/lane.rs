@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{Record, Shared};
+use super::{Place, Record, Shared};
 
 /// How often a disk is looked at that does not give its events now.
 const LOOK: Duration = Duration::from_millis(250);
@@ -24,19 +24,19 @@ pub(crate) struct Portion {
 /// The reader of one sink.
 pub(crate) struct Lane {
     shared: Arc<Shared>,
-    index: usize,
+    place: Arc<Place>,
     head: watch::Receiver<u64>,
 }
 
 impl Lane {
-    pub(super) fn new(shared: Arc<Shared>, index: usize) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, place: Arc<Place>) -> Self {
         let head = shared.head.subscribe();
-        Self { shared, index, head }
+        Self { shared, place, head }
     }
 
     /// The sink's name.
     pub(crate) fn sink(&self) -> &str {
-        &self.shared.places[self.index].sink
+        &self.place.sink
     }
 
     /// Whether anything waits.
@@ -110,11 +110,11 @@ impl Lane {
 
     /// Events up to this number need not be sent any more.
     pub(crate) fn done(&self, seq: u64) {
-        self.shared.places[self.index].done.fetch_max(seq, Ordering::AcqRel);
+        self.place.done.fetch_max(seq, Ordering::AcqRel);
     }
 
     fn place(&self) -> u64 {
-        self.shared.places[self.index].done.load(Ordering::Acquire)
+        self.place.done()
     }
 }
 

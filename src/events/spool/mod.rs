@@ -43,7 +43,6 @@ struct Shared {
     tail: Mutex<VecDeque<Record>>,
     /// Events up to this number are gone: every sink has had them, or they had to give way.
     floor: AtomicU64,
-    places: Vec<Place>,
     /// Number of the latest event.
     head: watch::Sender<u64>,
 }
@@ -53,6 +52,16 @@ struct Place {
     sink: String,
     /// Events up to this number need not be sent any more.
     done: AtomicU64,
+}
+
+impl Place {
+    fn new(sink: &str, done: u64) -> Self {
+        Self { sink: sink.to_owned(), done: AtomicU64::new(done) }
+    }
+
+    fn done(&self) -> u64 {
+        self.done.load(Ordering::Acquire)
+    }
 }
 
 impl Shared {
@@ -81,6 +90,8 @@ impl Shared {
 /// The writer.
 pub(super) struct Spool {
     shared: Arc<Shared>,
+    /// Of the sinks, in the order in which they were named.
+    places: Vec<Arc<Place>>,
     /// Numbers and bytes of the events above the floor, in rising order.
     sizes: VecDeque<(u64, u64)>,
     bytes: u64,
@@ -99,7 +110,6 @@ impl Spool {
     /// # Errors
     /// Another process uses the folder. A disk that refuses is none: it is tried again whenever [`Self::save`] is called.
     pub(super) fn open(stored_at: Option<StoredAt>, sinks: &[String], most_bytes: u64) -> Result<Self, StateError> {
-        let place = |sink: &String| Place { sink: sink.clone(), done: AtomicU64::new(0) };
         let shared = Shared {
             disk: RwLock::default(),
             refused: AtomicBool::new(false),
@@ -107,11 +117,11 @@ impl Spool {
             stored: AtomicU64::new(0),
             tail: Mutex::default(),
             floor: AtomicU64::new(0),
-            places: sinks.iter().map(place).collect(),
             head: watch::Sender::new(0),
         };
         let mut spool = Self {
             shared: Arc::new(shared),
+            places: sinks.iter().map(|sink| Arc::new(Place::new(sink, 0))).collect(),
             sizes: VecDeque::new(),
             bytes: 0,
             most_bytes,
@@ -125,9 +135,35 @@ impl Spool {
         }
     }
 
-    /// The reader of a sink, by its index in the list given to [`Self::open`].
+    /// The reader of a sink, by its index in the list given to [`Self::open`] or [`Self::set_sinks`].
     pub(super) fn lane(&self, index: usize) -> Lane {
-        Lane::new(Arc::clone(&self.shared), index)
+        Lane::new(Arc::clone(&self.shared), Arc::clone(&self.places[index]))
+    }
+
+    /// The sinks from now on. One that is new begins with the next event; one of before goes on where it stood. Gives the
+    /// sinks that are gone, each with the number of events that it had not had. Readers of these read on in vain.
+    pub(super) fn set_sinks(&mut self, sinks: &[String], most_bytes: u64) -> Vec<(String, u64)> {
+        let head = *self.shared.head.borrow();
+        let mut before = std::mem::take(&mut self.places);
+        let mut lost = std::mem::take(&mut self.lost);
+        for sink in sinks {
+            let known = before.iter().position(|place| place.sink == *sink);
+            let (place, lost) = match known {
+                Some(index) => (before.remove(index), lost.remove(index)),
+                None => (Arc::new(Place::new(sink, head)), 0),
+            };
+            self.places.push(place);
+            self.lost.push(lost);
+        }
+        self.most_bytes = most_bytes;
+        // Nothing counts as saved: the next step writes all places.
+        self.saved.1.clear();
+        let waited = |place: &Arc<Place>| head.saturating_sub(place.done());
+        let gone = before.iter().zip(lost).map(|(place, lost)| (place.sink.clone(), waited(place) + lost));
+        let gone = gone.collect();
+        let dropped = self.give_way();
+        self.lost.iter_mut().zip(dropped).for_each(|(lost, dropped)| *lost += dropped);
+        gone
     }
 
     /// Puts events into the row; the readers have them at once. Returns for each sink how many events had to give way
@@ -160,7 +196,7 @@ impl Spool {
 
     /// Drops the oldest events while there are too many.
     fn give_way(&mut self) -> Vec<u64> {
-        let mut dropped = vec![0; self.shared.places.len()];
+        let mut dropped = vec![0; self.places.len()];
         while self.bytes > self.most_bytes && self.sizes.len() > 1 {
             self.drop_oldest(&mut dropped);
         }
@@ -169,7 +205,7 @@ impl Spool {
 
     fn drop_oldest(&mut self, dropped: &mut [u64]) {
         let Some(gone) = self.raise_floor() else { return };
-        for (place, dropped) in self.shared.places.iter().zip(dropped) {
+        for (place, dropped) in self.places.iter().zip(dropped) {
             // With it goes what is missing before it.
             *dropped += gone.saturating_sub(place.done.fetch_max(gone, Ordering::AcqRel));
         }
@@ -177,7 +213,7 @@ impl Spool {
 
     /// Lets go of what every sink has had. `head`: number of the latest event.
     fn prune(&mut self, head: u64) {
-        let had = self.shared.places.iter().map(|place| place.done.load(Ordering::Acquire)).min().unwrap_or(head);
+        let had = self.places.iter().map(|place| place.done()).min().unwrap_or(head);
         while self.sizes.front().is_some_and(|(seq, _)| *seq <= had) {
             self.raise_floor();
         }
@@ -199,7 +235,7 @@ impl Spool {
     /// For each sink, how many events wait for it.
     pub(super) fn waiting(&self) -> Vec<u64> {
         let head = *self.shared.head.borrow();
-        self.shared.places.iter().map(|place| head.saturating_sub(place.done.load(Ordering::Acquire))).collect()
+        self.places.iter().map(|place| head.saturating_sub(place.done())).collect()
     }
 }
 

@@ -105,6 +105,50 @@ fn a_new_sink_begins_with_the_next_event_and_one_that_is_gone_is_forgotten() {
 }
 
 #[test]
+fn sinks_come_and_go_while_events_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    for place in [None, Some(folder.path())] {
+        let mut spool = open(place, &["a", "b"], ROOMY);
+        spool.append((0..4).map(event).collect());
+        assert_eq!(take_all(&spool, 1).len(), 4);
+        spool.save(true).unwrap();
+        assert_eq!(spool.set_sinks(&names(&["c", "a"]), ROOMY), [("b".to_owned(), 0)]);
+        spool.append(vec![event(4)]);
+        assert_eq!(spool.waiting(), [1, 5]);
+        assert_eq!((take_all(&spool, 0), take_all(&spool, 1)), (ids([4]), ids(0..5)));
+        spool.append((5..8).map(event).collect());
+        assert_eq!(spool.set_sinks(&[], ROOMY), [("c".to_owned(), 3), ("a".to_owned(), 3)]);
+        spool.append(vec![event(8)]);
+        spool.save(true).unwrap();
+        assert!(spool.sizes.is_empty(), "nothing waits for nobody");
+        spool.set_sinks(&names(&["a"]), ROOMY);
+        spool.append(vec![event(9)]);
+        assert_eq!(take_all(&spool, 0), ids([9]), "it is a new one");
+        spool.save(true).unwrap();
+        spool.append((10..20).map(event).collect());
+        assert_eq!(spool.set_sinks(&names(&["a"]), 1), []);
+        assert_eq!((spool.take_lost(), take_all(&spool, 0)), (vec![9], ids([19])), "less room");
+    }
+}
+
+#[test]
+fn a_first_sink_that_comes_late_finds_what_waited_for_it_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = open(Some(folder.path()), &["a"], ROOMY);
+    spool.append((0..2).map(event).collect());
+    spool.save(true).unwrap();
+    drop(spool);
+    let mut spool = open(Some(folder.path()), &[], ROOMY);
+    spool.append(vec![event(7)]);
+    spool.save(false).unwrap();
+    assert!(spool.shared.disk().is_none() && is_well(&spool), "without sinks there is nothing to store");
+    spool.set_sinks(&names(&["a"]), ROOMY);
+    spool.append(vec![event(8)]);
+    spool.save(true).unwrap();
+    assert_eq!(take_all(&spool, 0), ids([8, 0, 1]));
+}
+
+#[test]
 fn the_oldest_give_way_and_are_counted_for_those_who_missed_them() {
     let folder = tempfile::tempdir().unwrap();
     for place in [None, Some(folder.path())] {

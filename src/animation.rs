@@ -4,12 +4,12 @@
 //! the file for ever. The `image` crate decodes them here, each picture whole, as a browser shows it.
 
 use std::io::{BufRead, Seek};
-use std::sync::Mutex;
 
 use anyhow::Context;
 use gst::prelude::*;
 use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, Frame, ImageDecoder};
+use tracing_mutex::parking_lot::Mutex;
 
 /// What every GIF begins with.
 pub(crate) const MAGIC: &[u8] = b"GIF8";
@@ -44,7 +44,7 @@ pub(crate) fn source(file: impl BufRead + Seek + Send + 'static) -> anyhow::Resu
     let waiting = Mutex::new(Some(decoder));
     let target = source.downgrade();
     let first = move |_: &gst_app::AppSrc, _: u32| {
-        let decoder = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let decoder = waiting.lock().take();
         let (Some(decoder), Some(source)) = (decoder, target.upgrade()) else { return };
         let name = "gif".to_owned();
         let failed = source.clone();

@@ -4,11 +4,12 @@
 mod reckoning;
 
 use std::fmt::{self, Debug, Formatter};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::IntGauge;
 use rustix::time::{ClockId, clock_gettime};
+use tracing_mutex::parking_lot::Mutex;
 
 pub(crate) use self::reckoning::{Past, Reading};
 
@@ -67,7 +68,7 @@ impl Clock {
     pub(crate) fn now(&self) -> Reading {
         let (steady, system) = self.0.hands.read();
         let (change, reading) = {
-            let mut reckoning = lock(&self.0.reckoning);
+            let mut reckoning = self.0.reckoning.lock();
             let change = reckoning.look(steady, system);
             (change, self.show(&reckoning))
         };
@@ -79,7 +80,7 @@ impl Clock {
     pub(crate) fn know(&self, past: Past) {
         let (steady, system) = self.0.hands.read();
         let (changes, reading) = {
-            let mut reckoning = lock(&self.0.reckoning);
+            let mut reckoning = self.0.reckoning.lock();
             let changes = [reckoning.look(steady, system), reckoning.know(past)];
             (changes, self.show(&reckoning))
         };
@@ -88,7 +89,7 @@ impl Clock {
 
     /// What the next run is to know.
     pub(crate) fn past(&self) -> Past {
-        lock(&self.0.reckoning).past()
+        self.0.reckoning.lock().past()
     }
 
     fn show(&self, reckoning: &Reckoning) -> Reading {
@@ -117,7 +118,7 @@ impl Clock {
 
 impl Debug for Clock {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Clock").field(&lock(&self.0.reckoning).reading()).finish()
+        f.debug_tuple("Clock").field(&self.0.reckoning.lock().reading()).finish()
     }
 }
 
@@ -128,13 +129,13 @@ pub struct HandsOfClock(Arc<Mutex<(Duration, Duration)>>);
 impl HandsOfClock {
     /// Time passes.
     pub fn advance(&self, by: Duration) {
-        let mut hands = lock(&self.0);
+        let mut hands = self.0.lock();
         *hands = (hands.0 + by, hands.1 + by);
     }
 
     /// Somebody sets the system's clock.
     pub fn set(&self, system: SystemTime) {
-        lock(&self.0).1 = since_epoch(system);
+        self.0.lock().1 = since_epoch(system);
     }
 }
 
@@ -143,7 +144,7 @@ impl Hands {
     fn read(&self) -> (Duration, Duration) {
         match self {
             Self::Machine(start) => (since_boot().saturating_sub(*start), since_epoch(SystemTime::now())),
-            Self::Moved(hands) => *lock(hands),
+            Self::Moved(hands) => *hands.lock(),
         }
     }
 }
@@ -173,10 +174,6 @@ fn built() -> Duration {
     let said = option_env!("MASKWATCH_BUILT").and_then(|text| text.parse().ok()).map_or(WRITTEN, Duration::from_secs);
     let decades = Duration::from_secs(20 * 365 * 24 * 3600);
     if (WRITTEN..WRITTEN + decades).contains(&said) { said } else { WRITTEN }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

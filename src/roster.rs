@@ -1,6 +1,8 @@
 //! Who is on duty: the configured cameras, as the web page, the API and the probes see them.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::Arc;
+
+use tracing_mutex::parking_lot::{RwLock, RwLockWriteGuard};
 
 use crate::camera::{CameraHandle, CameraStatus};
 use crate::config::plan::CameraPlan;
@@ -69,7 +71,7 @@ impl Roster {
 
     /// All that run.
     pub fn all(&self) -> Vec<Arc<Entry>> {
-        let listed = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let listed = self.state.read();
         let mut entries = listed.entries.clone();
         let place = |entry: &Arc<Entry>| listed.configured.iter().position(|name| *name == entry.plan.name);
         entries.sort_by_key(|entry| place(entry).unwrap_or(usize::MAX));
@@ -86,11 +88,11 @@ impl Roster {
         let entries = self.all();
         let settled =
             |name: &String| entries.iter().any(|entry| entry.plan.name == *name && entry.status.view().settled());
-        let configured = self.state.read().unwrap_or_else(PoisonError::into_inner).configured.clone();
+        let configured = self.state.read().configured.clone();
         configured.into_iter().filter(|name| !settled(name)).collect()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Listed> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        self.state.write()
     }
 }

@@ -6,12 +6,13 @@
 //!
 //! SIGPIPE is ignored from the start by Rust's runtime: who writes to a reader that is gone gets an error.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
+use tracing_mutex::stdsync::{Condvar, Mutex};
 
 /// Time for the lines that wait when the process ends at once.
 const LAST_LINES: Duration = Duration::from_millis(100);

@@ -1,11 +1,11 @@
 //! What a camera's latest pictures say of its placement.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gstmaskwatch::report::FrameReport;
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::placement::{Figures, Limits, Placement, advice};
+use tracing_mutex::parking_lot::Mutex;
 
 /// Written by the supervisor, read by others.
 pub(super) struct Advisor {
@@ -34,6 +34,6 @@ impl Advisor {
 
     fn with<T>(&self, work: impl FnOnce(&mut Placement, Duration) -> T) -> T {
         let now = self.origin.elapsed();
-        work(&mut self.placement.lock().unwrap_or_else(PoisonError::into_inner), now)
+        work(&mut self.placement.lock(), now)
     }
 }

@@ -6,11 +6,12 @@
 //! come out.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::keyframe::{KeyframeGate, Picture};
 use super::references::{References, Unit, Verdict};
@@ -140,7 +141,7 @@ fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
     let told = Arc::clone(&guard);
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(gst::EventView::Caps(caps)) = info.event().map(|event| event.view()) {
-            told.lock().unwrap_or_else(PoisonError::into_inner).references.announce(caps.caps());
+            told.lock().references.announce(caps.caps());
         }
         gst::PadProbeReturn::Ok
     });
@@ -156,7 +157,7 @@ fn guard(pad: &gst::Pad, losses: Losses, outlets: &Outlets) {
         let marked = flags.contains(gst::BufferFlags::DISCONT) || flags.contains(gst::BufferFlags::CORRUPTED);
         let lost = if marked { losses.take() } else { 0 };
         let keyframe = !flags.contains(gst::BufferFlags::DELTA_UNIT);
-        let verdict = guard.lock().unwrap_or_else(PoisonError::into_inner).judge(
+        let verdict = guard.lock().judge(
             buffer,
             lost,
             Picture { keyframe, late: watch.late(), ..Picture::default() },

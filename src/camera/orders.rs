@@ -1,7 +1,9 @@
 //! What a camera's thread is told while it runs.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Instant;
+
+use tracing_mutex::stdsync::{Condvar, Mutex, MutexGuard};
 
 use crate::config::plan::CameraPlan;
 

@@ -5,19 +5,19 @@ use crate::camera::CameraState;
 
 /// Writes down what it hears.
 #[derive(Default)]
-struct Ear(std::sync::Mutex<Vec<String>>);
+struct Ear(tracing_mutex::parking_lot::Mutex<Vec<String>>);
 
 impl Listener for Ear {
     fn frame(&self, _: &str, _: &FrameReport) {
-        self.0.lock().unwrap().push("frame".into());
+        self.0.lock().push("frame".into());
     }
 
     fn person(&self, _: &str, _: &PersonReport) {
-        self.0.lock().unwrap().push("person".into());
+        self.0.lock().push("person".into());
     }
 
     fn totals(&self, camera: &str, totals: &Totals) {
-        self.0.lock().unwrap().push(format!("{camera} {:?}", totals.people));
+        self.0.lock().push(format!("{camera} {:?}", totals.people));
     }
 }
 
@@ -59,7 +59,7 @@ fn with_statistics_only_totals_of_enough_people_leave() {
     results.tick();
     assert!(count("people_total{camera=\"gate\",state=\"mask\",zone=\"\"} 4"));
     assert!(count("people_total{camera=\"gate\",state=\"no_mask\",zone=\"\"} 0"));
-    assert_eq!(*ear.0.lock().unwrap(), ["gate [Some(4), None, None, None]"]);
+    assert_eq!(*ear.0.lock(), ["gate [Some(4), None, None, None]"]);
     assert!(!count("people_visible{camera=\"gate\"") && !count("face_height_pixels_count{camera=\"gate\""));
     assert_eq!(&*hub.caption(), "");
 }
@@ -81,7 +81,7 @@ fn nobody_is_told_of_between_the_mode_and_the_plan() {
     (0..3).for_each(|_| results.take(person(MaskState::Mask)));
     results.change(&strict);
     results.tick();
-    assert_eq!(*ear.0.lock().unwrap(), ["person", "gate [Some(3), None, None, None]"], "and nobody is lost");
+    assert_eq!(*ear.0.lock(), ["person", "gate [Some(3), None, None, None]"], "and nobody is lost");
 }
 
 /// Asks, whenever it is told of the camera's state, what everybody else could read at that moment.
@@ -89,7 +89,7 @@ struct Witness {
     all: Arc<crate::metrics::Metrics>,
     status: Arc<CameraStatus>,
     hub: Arc<Hub>,
-    told: std::sync::Mutex<Vec<String>>,
+    told: tracing_mutex::parking_lot::Mutex<Vec<String>>,
 }
 
 impl Witness {
@@ -101,7 +101,7 @@ impl Witness {
         };
         let view = self.status.view();
         let picture = self.hub.shape().map(|shape| shape.width);
-        self.told.lock().unwrap().push(format!(
+        self.told.lock().push(format!(
             "{what}: {} picture {picture:?} snapshot {} connects {} last_frame {} camera_up {} connects_total {}",
             view.state.as_str(),
             self.hub.latest().is_some(),
@@ -113,7 +113,7 @@ impl Witness {
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.told.lock().unwrap())
+        std::mem::take(&mut self.told.lock())
     }
 }
 
@@ -150,7 +150,7 @@ fn rig(privacy: Privacy) -> (Results, Arc<Witness>) {
         all,
         status: Arc::clone(&status),
         hub: Arc::clone(&hub),
-        told: std::sync::Mutex::default(),
+        told: tracing_mutex::parking_lot::Mutex::default(),
     });
     let listeners: Vec<Arc<dyn Listener>> = vec![Arc::new(Broken), Arc::clone(&witness) as Arc<dyn Listener>];
     let results = Results::new(&plan, status, metrics, hub, Some(Arc::new(listeners)));
@@ -237,15 +237,15 @@ fn nobody_is_visible_at_a_camera_that_is_down() {
 
 /// Writes down what it hears of degradation.
 #[derive(Default)]
-struct Judge(std::sync::Mutex<Vec<String>>);
+struct Judge(tracing_mutex::parking_lot::Mutex<Vec<String>>);
 
 impl Listener for Judge {
     fn degraded(&self, camera: &str, degradation: &Degradation) {
-        self.0.lock().unwrap().push(format!("{camera} {} {:.2}", degradation.reason.as_str(), degradation.ratio));
+        self.0.lock().push(format!("{camera} {} {:.2}", degradation.reason.as_str(), degradation.ratio));
     }
 
     fn restored(&self, camera: &str) {
-        self.0.lock().unwrap().push(format!("{camera} restored"));
+        self.0.lock().push(format!("{camera} restored"));
     }
 }
 
@@ -273,7 +273,7 @@ fn a_degraded_camera_is_so_in_metric_state_and_ear_until_it_ends() {
         }
     };
     let on = || all.render().unwrap().contains("maskwatch_camera_degraded{camera=\"gate\",reason=\"loss\"} 1");
-    let told = || std::mem::take(&mut *judge.0.lock().unwrap());
+    let told = || std::mem::take(&mut *judge.0.lock());
     results.begin();
     seconds(&mut results, 15, 15);
     let degraded = status.view().degraded.unwrap();

@@ -1,11 +1,11 @@
 //! How a camera fares, readable from every thread.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use gstmaskwatch::report::FrameReport;
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::placement::Figures;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::advice::Advisor;
 use super::failure::Failure;
@@ -175,7 +175,7 @@ impl CameraStatus {
     }
 
     fn lock(&self) -> MutexGuard<'_, StatusView> {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+        self.view.lock()
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn nobody_reads_a_state_of_which_half_is_told() {
         let status = CameraStatus::new();
-        let unreadable = || assert!(status.view.try_lock().is_err(), "a reader would see the state before the change");
+        let unreadable = || assert!(status.view.try_lock().is_none(), "a reader would see the state before the change");
         let now = SystemTime::now();
         status.up(Some(now), unreadable);
         let view = status.view();

@@ -1,8 +1,10 @@
 //! The figures of one connection's pictures, shared between the streaming threads that count and the supervisor that
 //! looks. Every call keeps `received = decoded + lost + in flight`, in the camera's metrics too.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::ledger::{Entry, Ledger};
 use crate::metrics::{CameraMetrics, FrameDrop, PictureLoss};
@@ -43,7 +45,7 @@ impl Tally {
     }
 
     fn lock(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock()
     }
 
     /// A coded picture arrived and goes to the decoder; its number.

@@ -3,12 +3,13 @@
 //! It is read from its begin to its end and never sought in, so that every container that GStreamer knows will do.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::{Coded, Stamp};
 
@@ -70,7 +71,7 @@ impl Reader {
             let (bin, besides, no_video) = (pipeline.downgrade(), Arc::clone(&besides), Arc::clone(&no_video));
             move |_, pad| {
                 if !take(pad, &entry) {
-                    besides.lock().unwrap_or_else(PoisonError::into_inner).insert(kind(pad));
+                    besides.lock().insert(kind(pad));
                     drain(pad, &entry, bin.upgrade().as_ref(), &no_video);
                 }
             }
@@ -111,12 +112,12 @@ impl Reader {
 
     /// What the container holds beside pictures, as far as it is known: `audio`, `text`, …
     pub(crate) fn besides(&self) -> BTreeSet<String> {
-        self.besides.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.besides.lock().clone()
     }
 
     fn coded(&self, sample: &gst::Sample) -> Option<Coded> {
         let (caps, buffer) = (sample.caps_owned()?, sample.buffer_owned()?);
-        let tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let tags = self.tags.lock().clone();
         let stamp = Stamp {
             shown: buffer.pts().map(gst::ClockTime::nseconds),
             decoded: buffer.dts().map(gst::ClockTime::nseconds),
@@ -183,7 +184,7 @@ fn gather_tags(entry: &gst::Pad) -> Arc<Mutex<Option<gst::TagList>>> {
     let gathered = Arc::clone(&tags);
     entry.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(gst::EventView::Tag(event)) = info.event().map(|event| event.view()) {
-            let mut tags = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tags = gathered.lock();
             let all = match tags.take() {
                 Some(before) => before.merge(event.tag(), gst::TagMergeMode::Replace),
                 None => event.tag_owned(),

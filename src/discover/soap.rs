@@ -1,7 +1,6 @@
 //! Questions to one device, by HTTP.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -15,6 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use sha1::{Digest, Sha1};
+use tracing_mutex::parking_lot::Mutex;
 use url::Url;
 
 use super::media::{self, Ask, Profile};
@@ -129,7 +129,7 @@ impl<'a> Device<'a> {
             match (status, login, challenge) {
                 (StatusCode::OK, ..) => return Ok(text),
                 (StatusCode::UNAUTHORIZED, Some(_), Some(challenge)) if attempt == 0 => {
-                    *self.challenge.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(challenge);
+                    *self.challenge.lock() = Some(challenge);
                 }
                 (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, login, _) => return Err(refused(login)),
                 _ => return Err(fault(&text, status, login)),
@@ -142,7 +142,7 @@ impl<'a> Device<'a> {
         let uri = service.query().map_or(service.path().to_owned(), |query| format!("{}?{query}", service.path()));
         let (username, password) = (login.username.as_str(), login.password.expose());
         let params = PasswordParams { username, password, uri: &uri, method: "POST", body: None };
-        let mut challenge = self.challenge.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut challenge = self.challenge.lock();
         let mut value = HeaderValue::from_str(&challenge.as_mut()?.respond(&params).ok()?).ok()?;
         value.set_sensitive(true);
         Some(value)

@@ -3,6 +3,7 @@
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::{Kind, Task};
 
@@ -40,7 +41,7 @@ impl Encoder {
 
 mod imp {
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, LazyLock};
 
     use super::*;
 
@@ -141,7 +142,7 @@ mod imp {
 
     impl Encoder {
         fn lock(&self) -> MutexGuard<'_, State> {
-            self.state.lock().unwrap_or_else(PoisonError::into_inner)
+            self.state.lock()
         }
 
         pub(super) fn begin(&self, kinds: &[Kind], task: Task) -> Result<(), glib::Error> {

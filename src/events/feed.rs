@@ -4,9 +4,9 @@
 //! falls behind further is told how many it has missed; it holds up nobody.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::broadcast;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::spool::Record;
 
@@ -41,7 +41,7 @@ impl Feed {
 
     pub(super) fn publish(&self, records: &[Record]) {
         // Both under the lock, so that a listener gets each event from one side; neither waits.
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.recent.lock();
         for record in records {
             if recent.len() == KEPT {
                 recent.pop_front();
@@ -55,7 +55,7 @@ impl Feed {
     /// Begins to listen, after the event with the id `last` where that is still known. Ids rise with time, so one that
     /// is not kept any more gives those that are newer.
     pub(crate) fn subscribe(&self, last: Option<&str>) -> Subscription {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = self.recent.lock();
         let live = self.live.subscribe();
         let missed = match last.and_then(|last| uuid::Uuid::parse_str(last).ok()) {
             Some(last) => recent.iter().filter(|record| record.id > last.to_string()).cloned().collect(),

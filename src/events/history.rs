@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use redb::{Database, ReadableTable, ReadableTableMetadata, TableDefinition};
 use serde::Deserialize;
+use tracing_mutex::parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::spool::Record;
@@ -139,11 +140,11 @@ impl History {
 
     /// What is kept from now on: at the next [`Self::keep`] the rest goes.
     pub(super) fn set_plan(&self, plan: HistoryPlan) {
-        *lock(&self.plan) = plan;
+        *self.plan.lock() = plan;
     }
 
     fn plan(&self) -> HistoryPlan {
-        *lock(&self.plan)
+        *self.plan.lock()
     }
 
     /// How the store stands; `None` where nothing is stored.
@@ -153,14 +154,14 @@ impl History {
 
     /// These are found from now on.
     pub(super) fn append(&self, records: &[Record]) {
-        let mut recent = lock(&self.recent);
+        let mut recent = self.recent.lock();
         recent.extend(records.iter().filter_map(|record| Some((Mark::of(record)?, record.clone()))));
         let most = MOST_IN_MEMORY.min(self.plan().most);
         let over = recent.len().saturating_sub(most);
         (0..over).for_each(|_| drop(recent.pop_first()));
         drop(recent);
         if let Some(disk) = self.disk.as_ref().filter(|_| over > 0) {
-            lock(&disk.state).lost += over as u64;
+            disk.state.lock().lost += over as u64;
         }
     }
 
@@ -174,7 +175,7 @@ impl History {
         };
         let oldest = now.map(mark);
         let Some(disk) = &self.disk else {
-            let mut recent = lock(&self.recent);
+            let mut recent = self.recent.lock();
             if let Some(oldest) = &oldest {
                 *recent = recent.split_off(oldest);
             }
@@ -182,7 +183,7 @@ impl History {
         };
         let moment = Instant::now();
         let (file, prune) = {
-            let state = lock(&disk.state);
+            let state = disk.state.lock();
             if !last && !state.retry.is_due(moment) {
                 return;
             }
@@ -190,7 +191,7 @@ impl History {
             (state.file.clone(), due && oldest.is_some())
         };
         let written = self.write(disk, file, oldest.filter(|_| prune));
-        let mut state = lock(&disk.state);
+        let mut state = disk.state.lock();
         match written {
             Ok(file) => {
                 state.file = Some(file);
@@ -225,7 +226,7 @@ impl History {
             None => Arc::new(StateFile::open(&disk.folder, &KIND, |_| Ok(()))?.0),
         };
         let new: Vec<(Mark, Bytes)> =
-            lock(&self.recent).iter().map(|(mark, record)| (*mark, record.json.clone())).collect();
+            self.recent.lock().iter().map(|(mark, record)| (*mark, record.json.clone())).collect();
         if new.is_empty() && !file.with(|database| too_old(database, oldest))? {
             return Ok(file);
         }
@@ -246,7 +247,7 @@ impl History {
             }
             Ok(write.commit()?)
         })?;
-        let mut recent = lock(&self.recent);
+        let mut recent = self.recent.lock();
         new.iter().for_each(|(mark, _)| drop(recent.remove(mark)));
         Ok(file)
     }
@@ -260,12 +261,12 @@ impl History {
         let more = asked.limit + 1;
         // The memory first: what leaves it meanwhile is on the disk by then.
         let mut found: BTreeMap<Mark, Bytes> = {
-            let recent = lock(&self.recent);
+            let recent = self.recent.lock();
             let wanted = recent.range(begin..end).rev().filter(|(_, record)| asked.wants(record));
             wanted.take(more).map(|(mark, record)| (*mark, record.json.clone())).collect()
         };
         if let Some(disk) = &self.disk {
-            let file = lock(&disk.state).file.clone();
+            let file = disk.state.lock().file.clone();
             let why = || disk.health.standing().problem.unwrap_or_else(|| "the list is being opened".to_owned());
             let file = file.ok_or_else(why)?;
             let read = file.with(|database| read(database, asked, (begin, end), more));
@@ -307,10 +308,6 @@ fn read(
         }
     }
     Ok(found)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

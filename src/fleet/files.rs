@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use notify::Watcher;
+use tracing_mutex::parking_lot::Mutex;
 
 /// Files have to look the same for so long before they are read.
 const QUIET: Duration = Duration::from_millis(250);
@@ -77,7 +77,7 @@ impl Files {
 
     /// What the files look like now: to be asked before they are read.
     pub fn look(&self) -> Seen {
-        let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let paths = self.paths.lock().clone();
         Seen(look(&paths))
     }
 
@@ -85,7 +85,7 @@ impl Files {
     pub fn set(&self, paths: BTreeSet<PathBuf>, seen: Seen) {
         let mut known = look(&paths);
         known.extend(seen.0.into_iter().filter(|(path, _)| paths.contains(path)));
-        *self.paths.lock().unwrap_or_else(PoisonError::into_inner) = paths;
+        *self.paths.lock() = paths;
         if let Some(sender) = &self.known {
             sender.send(known).ok();
         }

@@ -1,10 +1,11 @@
 //! Which configuration is in force, and what became of the last attempt to change it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::difference::Step;
 use crate::metrics::Metrics;
@@ -117,6 +118,6 @@ impl Standing {
     }
 
     fn lock(&self) -> MutexGuard<'_, Stand> {
-        self.stand.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stand.lock()
     }
 }

@@ -1,10 +1,12 @@
 //! Who gets a camera's pictures.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
-use super::{Shown, lock};
+use tracing_mutex::parking_lot::Mutex;
+
+use super::Shown;
 
 /// Called with every picture, on the camera's streaming thread or its supervisor's. Must not block. A panic costs it this
 /// picture, and nobody else anything; after ten in a row it is called no longer.
@@ -32,7 +34,7 @@ impl Audience {
     /// A further one; gives its number.
     pub(super) fn add(&self, subscriber: Subscriber) -> u64 {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let mut seats = lock(&self.seats);
+        let mut seats = self.seats.lock();
         let mut list = seats.as_ref().clone();
         list.push(Arc::new(Seat { id, subscriber, strikes: AtomicU32::new(0) }));
         *seats = Arc::new(list);
@@ -42,7 +44,7 @@ impl Audience {
     /// One goes. It may own much: it ends here, with no lock held.
     pub(super) fn remove(&self, id: u64) {
         let before = {
-            let mut seats = lock(&self.seats);
+            let mut seats = self.seats.lock();
             let list = seats.iter().filter(|seat| seat.id != id).cloned().collect();
             std::mem::replace(&mut *seats, Arc::new(list))
         };
@@ -50,12 +52,12 @@ impl Audience {
     }
 
     pub(super) fn len(&self) -> usize {
-        lock(&self.seats).len()
+        self.seats.lock().len()
     }
 
     /// Hands a picture to each, with no lock held. `failed`: is called for each that panicked.
     pub(super) fn show(&self, camera: &str, shown: &Shown, failed: impl Fn()) {
-        let seats = Arc::clone(&lock(&self.seats));
+        let seats = Arc::clone(&self.seats.lock());
         for seat in seats.iter() {
             if catch_unwind(AssertUnwindSafe(|| (seat.subscriber)(shown))).is_ok() {
                 seat.strikes.store(0, Ordering::Relaxed);

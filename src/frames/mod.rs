@@ -14,7 +14,7 @@ mod veil;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use maskwatch_vision::privacy::{Cover, Suspects};
@@ -25,6 +25,7 @@ use audience::Audience;
 pub use audience::Subscriber;
 use shown::Raw;
 pub use shown::Shown;
+use tracing_mutex::parking_lot::Mutex;
 use veil::Veil;
 
 /// Width and height of a picture as it is shown (square pixels), and frames per second as announced.
@@ -149,13 +150,13 @@ impl Hub {
     }
 
     fn mode(&self) -> Arc<Mode> {
-        Arc::clone(&lock(&self.present).mode)
+        Arc::clone(&self.present.lock().mode)
     }
 
     /// The plan's privacy mode is in force from now on: no picture that came before is handed out or kept. Returns whether
     /// the mode is another than before.
     pub fn change(&self, plan: &CameraPlan) -> bool {
-        let mut present = lock(&self.present);
+        let mut present = self.present.lock();
         if present.mode.privacy == plan.privacy {
             let mode = Arc::clone(&present.mode);
             drop(present);
@@ -246,7 +247,7 @@ impl Hub {
     /// A picture has come out, or none could be made of it. False where its connection has ended meanwhile, or another
     /// mode is in force: then it is no picture of now.
     fn keep(&self, connection: u64, mode: &Arc<Mode>, latest: Option<Latest>) -> bool {
-        let mut present = lock(&self.present);
+        let mut present = self.present.lock();
         if present.connection != connection || !Arc::ptr_eq(&present.mode, mode) {
             return false;
         }
@@ -263,7 +264,7 @@ impl Hub {
     /// The caps object is the same from frame to frame: the comparison is one of pointers, nearly always. Gives the
     /// mode in force; `None` where the connection has ended.
     fn note_shape(&self, connection: u64, sample: &gst::Sample) -> Option<Arc<Mode>> {
-        let mut present = lock(&self.present);
+        let mut present = self.present.lock();
         if present.connection != connection {
             return None;
         }
@@ -281,14 +282,14 @@ impl Hub {
     /// Whether the running connection has given what can be had of this camera: the shape of its pictures, and as far as
     /// its privacy mode lets any out, a picture.
     pub fn is_ready(&self) -> bool {
-        let present = lock(&self.present);
+        let present = self.present.lock();
         present.shaped && (present.came_out || present.mode.privacy == Privacy::Statistics)
     }
 
     /// The latest picture of the running connection. With [`Privacy::Blur`] that may be the moment in which faces are
     /// hidden: some milliseconds, not for a thread that serves many.
     pub fn latest(&self) -> Option<Shown> {
-        let latest = lock(&self.present).latest.clone()?;
+        let latest = self.present.lock().latest.clone()?;
         match latest {
             Latest::Shown(shown) => Some(shown),
             Latest::Hideable(raw, cover) => self.hide(&raw, &cover),
@@ -297,7 +298,7 @@ impl Hub {
 
     /// Shape of the latest frame, also of a connection that has ended.
     pub fn shape(&self) -> Option<Shape> {
-        lock(&self.present).shape
+        self.present.lock().shape
     }
 
     /// The connection ended: its last frame is no picture of now, and its memory goes back.
@@ -308,7 +309,7 @@ impl Hub {
 
     fn next_connection(&self) -> u64 {
         let (connection, mode, latest) = {
-            let mut present = lock(&self.present);
+            let mut present = self.present.lock();
             present.connection += 1;
             (present.shaped, present.came_out) = (false, false);
             (present.connection, Arc::clone(&present.mode), present.latest.take())
@@ -327,7 +328,7 @@ impl Hub {
 
     /// A line of text for the overlay, such as the compliance so far.
     pub fn set_caption(&self, text: &str) {
-        let mut caption = lock(&self.caption);
+        let mut caption = self.caption.lock();
         if **caption != *text {
             *caption = Arc::from(text);
         }
@@ -335,7 +336,7 @@ impl Hub {
 
     /// The overlay's line of text; the same pointer while it has not changed.
     pub fn caption(&self) -> Arc<str> {
-        Arc::clone(&lock(&self.caption))
+        Arc::clone(&self.caption.lock())
     }
 
     /// Calls `subscriber` with every frame until the returned value is dropped; one call that already runs may still
@@ -362,10 +363,6 @@ impl Drop for Subscription {
             hub.audience.remove(self.id);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The shape that a sample's caps tell.

@@ -57,8 +57,8 @@ fn a_subscriber_may_drop_its_own_subscription() {
     let (hub, inlet) = hub(Privacy::Off);
     let slot: Arc<Mutex<Option<Subscription>>> = Arc::default();
     let inside = Arc::clone(&slot);
-    let subscription = hub.subscribe(Arc::new(move |_| drop(lock(&inside).take())));
-    *lock(&slot) = Some(subscription);
+    let subscription = hub.subscribe(Arc::new(move |_| drop(inside.lock().take())));
+    *slot.lock() = Some(subscription);
     inlet.publish(sample(64, (1, 1)));
     assert_eq!(hub.subscribers(), 0);
 }
@@ -136,7 +136,7 @@ fn sharp(shown: &Shown, (x, y): (f32, f32)) -> bool {
 fn watch(hub: &Arc<Hub>) -> (Subscription, Arc<Mutex<Vec<Shown>>>) {
     let seen: Arc<Mutex<Vec<Shown>>> = Arc::default();
     let sink = Arc::clone(&seen);
-    (hub.subscribe(Arc::new(move |shown| lock(&sink).push(shown.clone()))), seen)
+    (hub.subscribe(Arc::new(move |shown| sink.lock().push(shown.clone()))), seen)
 }
 
 const FACE: Rect = Rect { x: 0.4, y: 0.4, w: 0.1, h: 0.2 };
@@ -155,14 +155,14 @@ fn with_blur_a_picture_waits_and_its_faces_are_hidden() {
     for ms in [0, 40, 80] {
         inlet.publish(striped(ms));
     }
-    assert_eq!(lock(&seen).len(), 1, "of the others nothing is known after them");
+    assert_eq!(seen.lock().len(), 1, "of the others nothing is known after them");
     hub.analyzed(Duration::from_millis(80), &faces());
     hub.tick();
     let deadline = std::time::Instant::now() + Duration::from_secs(5);
-    while lock(&seen).len() < 3 && std::time::Instant::now() < deadline {
+    while seen.lock().len() < 3 && std::time::Instant::now() < deadline {
         hub.tick();
     }
-    let seen = lock(&seen);
+    let seen = seen.lock();
     assert_eq!(seen.len(), 3);
     for shown in seen.iter() {
         assert!(!sharp(shown, MIDDLE) && sharp(shown, CORNER));
@@ -190,7 +190,7 @@ fn without_an_answer_of_the_engine_the_whole_picture_is_hidden() {
     for frame in 0..100 {
         inlet.publish(striped(frame * 40));
     }
-    let seen = lock(&seen);
+    let seen = seen.lock();
     assert!(!seen.is_empty());
     for shown in seen.iter() {
         for point in [MIDDLE, CORNER, (0.9, 0.1)] {
@@ -210,7 +210,7 @@ fn with_blur_pictures_without_a_time_are_hidden() {
     inlet.publish(gst::Sample::builder().buffer(&buffer).caps(&caps).build());
     inlet.publish(striped(20));
     hub.tick();
-    assert!(lock(&seen).iter().all(|shown| !sharp(shown, CORNER)));
+    assert!(seen.lock().iter().all(|shown| !sharp(shown, CORNER)));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn with_statistics_no_picture_comes_out() {
         inlet.publish(striped(ms));
         hub.tick();
     }
-    assert!(lock(&seen).is_empty() && hub.latest().is_none());
+    assert!(seen.lock().is_empty() && hub.latest().is_none());
     assert_eq!((hub.published(), hub.shape().map(|shape| shape.width)), (3, Some(160)));
 }
 
@@ -236,7 +236,7 @@ fn with_blur_a_crowd_beyond_counting_hides_the_whole_picture_and_is_counted() {
     hub.analyzed(Duration::ZERO, &Suspects::Anywhere(Unknown::Crowd));
     inlet.publish(striped(0));
     hub.tick();
-    let seen = lock(&seen);
+    let seen = seen.lock();
     assert_eq!(seen.len(), 1);
     assert!([MIDDLE, CORNER, (0.9, 0.1)].iter().all(|point| !sharp(&seen[0], *point)));
     let text = all.render().unwrap();

@@ -1,10 +1,10 @@
 //! The pictures of a camera with `privacy: blur`, on their way from the camera to those who see them.
 
 use std::cell::Cell;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use maskwatch_vision::privacy::{Cover, Gate, PrivacyConfig, Suspects};
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::shown::Raw;
 
@@ -83,7 +83,7 @@ impl Veil {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

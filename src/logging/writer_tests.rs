@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Mutex;
 
 use proptest::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::*;
 
@@ -20,17 +20,17 @@ struct Disk(Arc<Mutex<(VecDeque<Turn>, Vec<u8>)>>);
 
 impl Disk {
     fn plan(&self, turns: &[Turn]) {
-        self.0.lock().unwrap().0.extend(turns);
+        self.0.lock().0.extend(turns);
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().1.clone()).unwrap()
+        String::from_utf8(self.0.lock().1.clone()).unwrap()
     }
 }
 
 impl Write for Disk {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        let (turns, written) = &mut *self.0.lock().unwrap();
+        let (turns, written) = &mut *self.0.lock();
         let size = match turns.pop_front().unwrap_or(Turn::All) {
             Turn::All => text.len(),
             Turn::Some(size) => size.clamp(1, text.len()),
@@ -150,7 +150,7 @@ proptest! {
         let (mut pump, disk) = pump(LogFormat::Text);
         disk.plan(&turns);
         (0..30).for_each(|number| pump.line(format!("<line {number}>\n").as_bytes(), true));
-        disk.0.lock().unwrap().0.clear();
+        disk.0.lock().0.clear();
         pump.report(true);
         let text = disk.text();
         let whole = text.lines().filter(|line| line.starts_with("<line ") && line.ends_with('>')).count() as u64;

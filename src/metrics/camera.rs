@@ -1,11 +1,12 @@
 //! Metrics of one camera.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::privacy::Unknown;
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use tracing_mutex::parking_lot::{RwLock, RwLockReadGuard};
 
 use super::degraded::{Degraded, DegradedFamily};
 use super::single::{Single, SingleFamilies};
@@ -173,7 +174,7 @@ fn people_of(family: &IntCounterVec, camera: &str, zone: &str) -> [IntCounter; M
 }
 
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
+    lock.read()
 }
 
 /// The happenings of one camera. Cheap enough for every frame.
@@ -205,7 +206,7 @@ pub struct CameraMetrics {
 
 impl CameraMetrics {
     fn change(&self) -> RwLockReadGuard<'_, ()> {
-        self.changing.read().unwrap_or_else(PoisonError::into_inner)
+        self.changing.read()
     }
 
     /// A connection gave its first frame.
@@ -333,7 +334,7 @@ impl CameraMetrics {
     /// People are counted at these places from now on. The series of others go; those of places that stay go on.
     pub fn set_zones(&self, zones: &[String]) {
         let _whole = self.change();
-        let mut people_at = self.people_at.write().unwrap_or_else(PoisonError::into_inner);
+        let mut people_at = self.people_at.write();
         let (kept, gone) = std::mem::take(&mut *people_at).into_iter().partition(|(name, _)| zones.contains(name));
         *people_at = kept;
         for (zone, _) in gone {
@@ -352,7 +353,7 @@ impl CameraMetrics {
     /// one pass.
     pub fn withhold(&self, withheld: bool) {
         let _whole = self.change();
-        let mut single = self.single.write().unwrap_or_else(PoisonError::into_inner);
+        let mut single = self.single.write();
         if withheld {
             *single = None;
             self.single_families.remove(&self.name);

@@ -17,7 +17,7 @@ mod process;
 mod single;
 mod tls;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::{collections::HashMap, time::SystemTime};
 
 use maskwatch_engine::ModelInfo;
@@ -34,6 +34,7 @@ pub use tls::TlsMetrics;
 use camera::CameraFamilies;
 use engine::EngineFamilies;
 use events::EventFamilies;
+use tracing_mutex::parking_lot::Mutex;
 
 /// Prefix of every name.
 const NAMESPACE: &str = "maskwatch";
@@ -137,13 +138,13 @@ impl Metrics {
     /// The same with the labels that people are counted under besides the camera as a whole. Of a camera that is there
     /// already the zones stay as they are.
     pub fn camera_with_zones(&self, name: &str, zones: &[String]) -> Arc<CameraMetrics> {
-        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut handles = self.handles.lock();
         handles.entry(name.to_owned()).or_insert_with(|| Arc::new(self.cameras.camera(name, zones))).clone()
     }
 
     /// The handle of a camera that has one.
     pub fn known_camera(&self, name: &str) -> Option<Arc<CameraMetrics>> {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.handles.lock().get(name).cloned()
     }
 
     /// The gauge `rtsp_clients` of an output that is no camera: the mosaic.
@@ -153,7 +154,7 @@ impl Metrics {
 
     /// The camera is configured no longer: its series go. Handles still held count into the void.
     pub fn remove_camera(&self, name: &str) {
-        let handle = self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let handle = self.handles.lock().remove(name);
         self.cameras.remove(name, &handle.map(|handle| handle.zones()).unwrap_or_default());
     }
 
@@ -197,12 +198,12 @@ impl Metrics {
             self.model_info.with_label_values(&[&model.name, &model.precision, model.provider.as_str()]).set(1);
             self.engine.model(&model.name, model.task == "classification");
         }
-        *self.models.lock().unwrap_or_else(PoisonError::into_inner) = models.to_vec();
+        *self.models.lock() = models.to_vec();
     }
 
     /// The models that run, as they were told last.
     pub(crate) fn models(&self) -> Vec<ModelInfo> {
-        self.models.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.models.lock().clone()
     }
 
     /// The configuration was loaded and is in use.
@@ -222,7 +223,7 @@ impl Metrics {
     /// Where a family is malformed: a defect of this program.
     pub fn render(&self) -> Result<String, prometheus::Error> {
         let families = {
-            let _whole = self.cameras.changing.write().unwrap_or_else(PoisonError::into_inner);
+            let _whole = self.cameras.changing.write();
             self.registry.gather()
         };
         let mut out = Vec::with_capacity(16 * 1024);

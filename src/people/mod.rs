@@ -14,7 +14,7 @@ mod store;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -27,6 +27,7 @@ pub use keeper::Keeper;
 use ledger::Ledger;
 pub use ledger::Stretch;
 use shelf::Shelf;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use crate::camera::Listener;
 use crate::clock::{Clock, Reading};
@@ -79,13 +80,13 @@ impl People {
 
     /// The camera's caption shows its window from now on.
     pub fn caption(&self, hub: &Arc<Hub>) {
-        lock(&self.hubs).insert(hub.camera().to_owned(), Arc::clone(hub));
+        self.hubs.lock().insert(hub.camera().to_owned(), Arc::clone(hub));
         self.renew_caption(hub);
     }
 
     /// The camera is configured no longer. What was counted on it stays.
     pub fn forget(&self, camera: &str) {
-        let forgotten = lock(&self.hubs).remove(camera);
+        let forgotten = self.hubs.lock().remove(camera);
         drop(forgotten);
     }
 
@@ -130,7 +131,7 @@ impl People {
 
     /// The share of people that were counted at several places, under the same minimum as one place's.
     pub fn share(&self, counts: Counts) -> Figure {
-        lock(&self.ledger).share(counts)
+        self.ledger.lock().share(counts)
     }
 
     /// How the store stands; `None` where nothing is stored.
@@ -140,12 +141,12 @@ impl People {
 
     /// How the windows are made.
     pub fn plan(&self) -> CompliancePlan {
-        lock(&self.ledger).plan()
+        self.ledger.lock().plan()
     }
 
     /// Windows are made by another plan from now on; who was counted stays counted.
     pub fn set_plan(&self, plan: CompliancePlan) {
-        lock(&self.ledger).set_plan(plan);
+        self.ledger.lock().set_plan(plan);
         // Full: the keeper is woken anyway.
         self.wake.try_send(()).ok();
         self.renew_captions();
@@ -160,18 +161,18 @@ impl People {
     }
 
     fn renew_captions(&self) {
-        let hubs: Vec<_> = lock(&self.hubs).values().cloned().collect();
+        let hubs: Vec<_> = self.hubs.lock().values().cloned().collect();
         hubs.iter().for_each(|hub| self.renew_caption(hub));
     }
 
     fn renew_caption(&self, hub: &Hub) {
-        let _turn = lock(&self.captioning);
+        let _turn = self.captioning.lock();
         hub.set_caption(&caption(&self.figure(hub.camera(), WHOLE_PICTURE)));
     }
 
     /// The ledger as it stands now. The time is asked for under the lock: readings come to it in order.
     fn at_now(&self) -> (Reading, MutexGuard<'_, Ledger>) {
-        let mut ledger = lock(&self.ledger);
+        let mut ledger = self.ledger.lock();
         let now = self.clock.now();
         ledger.follow(&now);
         (now, ledger)
@@ -207,10 +208,6 @@ fn caption(figure: &Figure) -> String {
         None if known == 1 => format!("1 person{rest}"),
         None => format!("{known} people{rest}"),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

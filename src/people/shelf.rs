@@ -2,11 +2,12 @@
 //! again, what differs is written. Counts are stored whole, not as what was added, so nothing is stored twice.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing_mutex::parking_lot::Mutex;
+
 use super::ledger::{Changes, Ledger, Row};
-use super::lock;
 use super::place::Book;
 use super::store::Store;
 use crate::clock::Clock;
@@ -74,7 +75,7 @@ impl Shelf {
     fn try_keep(&mut self, ledger: &Mutex<Ledger>, clock: &Clock, last: bool) -> Result<(), StateError> {
         if let Some(store) = &self.store {
             let (now, changes) = {
-                let mut ledger = lock(ledger);
+                let mut ledger = ledger.lock();
                 let now = clock.now();
                 ledger.follow(&now);
                 (now, ledger.take_dirty())
@@ -86,13 +87,13 @@ impl Shelf {
             return Ok(());
         }
         // Whatever changed until now is among what differs.
-        drop(lock(ledger).take_dirty());
+        drop(ledger.lock().take_dirty());
         let (store, found) = Store::open(&self.folder, &self.health)?;
         if !self.restored {
             found.past.into_iter().for_each(|past| clock.know(past));
         }
         let all = {
-            let mut ledger = lock(ledger);
+            let mut ledger = ledger.lock();
             let now = clock.now();
             ledger.follow(&now);
             if !self.restored {

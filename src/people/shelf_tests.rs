@@ -34,7 +34,7 @@ impl Life {
 
     fn count(&self, people: u64) {
         let now = self.clock.now();
-        (0..people).for_each(|_| lock(&self.ledger).add(&now, "gate", "", MaskState::Mask));
+        (0..people).for_each(|_| self.ledger.lock().add(&now, "gate", "", MaskState::Mask));
     }
 
     fn keep(&mut self) {
@@ -43,7 +43,7 @@ impl Life {
 
     /// In the window and in the history.
     fn counted(&self) -> [u64; 2] {
-        let ledger = lock(&self.ledger);
+        let ledger = self.ledger.lock();
         let history = ledger.history(("gate", ""), (NOW, NOW + Duration::from_secs(1)), Duration::from_secs(1), 9);
         [ledger.figure(NOW, "gate", "").counts, history[0].figure.counts].map(|counts: Counts| counts.mask)
     }

@@ -1,12 +1,13 @@
 //! Sends one clip to one client, picture by picture, for ever.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gst::ClockTime;
 use gst::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::clip::{Clip, Codec, Unit};
 
@@ -31,11 +32,11 @@ impl Scene {
     }
 
     pub(super) fn clip(&self) -> Arc<Clip> {
-        Arc::clone(&self.clip.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.clip.lock())
     }
 
     pub(super) fn set_clip(&self, clip: Arc<Clip>) {
-        *self.clip.lock().unwrap_or_else(PoisonError::into_inner) = clip;
+        *self.clip.lock() = clip;
     }
 
     /// Where in the clip the camera is now.

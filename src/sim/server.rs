@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::glib::translate::IntoGlib;
 use gst::prelude::*;
 use gst_rtsp_server::RTSPMediaFactory;
 use gst_rtsp_server::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::clip::{Clip, ClipError};
 use super::feeder::{Play, Scene, feed};
@@ -167,12 +168,12 @@ fn factory(mount: &str, scene: &Arc<Scene>) -> RTSPMediaFactory {
         let started = Arc::clone(&play);
         media.connect_new_state(move |_, state| {
             if state == gst::State::Playing.into_glib()
-                && let Some(play) = started.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+                && let Some(play) = started.lock().as_ref()
             {
                 play.try_send(Play).ok();
             }
         });
-        media.connect_unprepared(move |_| drop(play.lock().unwrap_or_else(PoisonError::into_inner).take()));
+        media.connect_unprepared(move |_| drop(play.lock().take()));
         let scene = Arc::clone(&scene);
         let spawned = std::thread::Builder::new().name(format!("sim-{mount}")).spawn(move || {
             feed(&scene, &source, &control);

@@ -1,9 +1,9 @@
 //! How a store stands: for the metrics, the API and the log.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use prometheus::{IntCounter, IntGauge};
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::{Kind, StateError, StateFile};
 
@@ -80,6 +80,6 @@ impl StoreHealth {
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock()
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io::Error;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use redb::{BackendError, StorageBackend};
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::error::is_content;
 
@@ -32,7 +33,7 @@ impl Trouble {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Error>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

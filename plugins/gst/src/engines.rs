@@ -6,10 +6,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+    sync::{Arc, LazyLock, Weak},
 };
 
 use maskwatch_engine::{Engine, EngineError, EngineOptions, NoObserver};
+use tracing_mutex::parking_lot::Mutex;
 
 /// An engine by name.
 #[derive(Default)]
@@ -27,19 +28,19 @@ static SLOTS: LazyLock<Mutex<Slots>> = LazyLock::new(Mutex::default);
 /// The place of `name`. The list is locked for this look-up only; the place has its own lock, so that one engine's slow
 /// start holds up those alone who wait for that engine.
 fn slot(name: &str) -> Arc<Mutex<Slot>> {
-    SLOTS.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone()
+    SLOTS.lock().entry(name.to_owned()).or_default().clone()
 }
 
 /// Makes an engine known under `name` to every `maskinfer` started from now on. An earlier one of that name is replaced.
 pub fn register(name: &str, engine: Arc<Engine>) {
-    let replaced = slot(name).lock().unwrap_or_else(PoisonError::into_inner).registered.replace(engine);
+    let replaced = slot(name).lock().registered.replace(engine);
     // Dropped here, after the lock: the last user of an engine waits for its threads.
     drop(replaced);
 }
 
 /// Forgets an engine; elements that run keep theirs.
 pub fn unregister(name: &str) {
-    let removed = slot(name).lock().unwrap_or_else(PoisonError::into_inner).registered.take();
+    let removed = slot(name).lock().registered.take();
     drop(removed);
 }
 
@@ -49,7 +50,7 @@ pub fn unregister(name: &str) {
 /// When it must be started and does not start.
 pub(crate) fn obtain(name: &str, options: EngineOptions) -> Result<Arc<Engine>, EngineError> {
     let slot = slot(name);
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut slot = slot.lock();
     if let Some(engine) = slot.registered.clone().or_else(|| slot.started.upgrade()) {
         return Ok(engine);
     }

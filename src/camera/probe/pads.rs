@@ -1,10 +1,11 @@
 //! Looks at what flows through a camera's pipeline, without touching it.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::rhythm::Sighting;
 
@@ -75,7 +76,7 @@ impl Eyes {
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 
     fn attend(self: &Arc<Self>, element: &gst::Element) {

@@ -24,7 +24,7 @@ mod transport;
 mod udp;
 mod wire;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 pub(super) use account::Account;
 pub(super) use backlog::Backlog;
@@ -33,6 +33,7 @@ use super::failure::Failure;
 use super::intake::{Feed, Intake, Stopped};
 use crate::config::plan::{CameraPlan, Transport};
 use session::Ending;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 /// What was learnt of a camera, from connection to connection.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,7 @@ pub(super) fn learnt(memory: &Memory) -> Learnt {
 }
 
 fn remembered(memory: &Memory) -> MutexGuard<'_, Learnt> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
+    memory.lock()
 }
 
 /// What fetches the stream of a plan.

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{Cursor, Read};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context;
 use gst::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::look;
 use super::whole;
@@ -115,7 +116,7 @@ fn put_before(pad: &gst::Pad, head: Vec<u8>) {
     let moved = head.len() as u64;
     let head = Mutex::new(Some(head));
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let head = head.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let head = head.lock().take();
         let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
         let offset = match head {
             Some(head) => {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gst::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 /// A file that tells nothing for so long is left to the work itself.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(10);
@@ -29,7 +30,7 @@ pub(super) fn for_video(path: &Path, cut_off: bool) -> anyhow::Result<()> {
     // Everything that is not yet raw passes here: containers, and the streams in them.
     decode.connect("autoplug-continue", false, move |values| {
         if let Some(name) = values.get(2).and_then(|value| value.get::<gst::Caps>().ok()).as_ref().and_then(stream) {
-            list.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+            list.lock().insert(name);
         }
         Some(true.to_value())
     });
@@ -47,7 +48,7 @@ pub(super) fn for_video(path: &Path, cut_off: bool) -> anyhow::Result<()> {
         Some(gst::MessageView::Error(error)) => error.error().to_string(),
         Some(_) => "it ends without a picture".to_owned(),
     };
-    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let seen = seen.lock().clone();
     Err(anyhow::Error::msg(reason(&seen, &crate::config::secret::redact(&said), cut_off)))
 }
 

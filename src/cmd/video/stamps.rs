@@ -1,8 +1,7 @@
 //! Times for pictures that come without: raw H.264 and Motion JPEG have none.
 
-use std::sync::{Mutex, PoisonError};
-
 use gst::prelude::*;
+use tracing_mutex::parking_lot::Mutex;
 
 /// Between two pictures, where a file tells no rate: as FFmpeg takes it.
 const USUAL: gst::ClockTime = gst::ClockTime::from_mseconds(40);
@@ -39,7 +38,7 @@ pub(super) fn stamp_missing(pad: &gst::Pad) {
         let rate = || pad.current_caps()?.structure(0)?.get::<gst::Fraction>("framerate").ok();
         let length = buffer.duration().unwrap_or_else(|| step(rate()));
         let told = buffer.pts();
-        let pts = stamps.lock().unwrap_or_else(PoisonError::into_inner).of(told, length);
+        let pts = stamps.lock().of(told, length);
         if told.is_none() {
             let buffer = buffer.make_mut();
             buffer.set_pts(pts);

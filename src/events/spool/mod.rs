@@ -13,10 +13,11 @@ mod lane;
 mod record;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard, RwLock};
 
 pub(super) use self::disk::KIND;
 pub(super) use self::keeping::StoredAt;
@@ -66,15 +67,15 @@ impl Place {
 
 impl Shared {
     fn tail(&self) -> MutexGuard<'_, VecDeque<Record>> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tail.lock()
     }
 
     fn disk(&self) -> Option<Arc<Disk>> {
-        self.disk.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.disk.read().clone()
     }
 
     fn set_disk(&self, disk: Option<Arc<Disk>>) {
-        *self.disk.write().unwrap_or_else(PoisonError::into_inner) = disk;
+        *self.disk.write() = disk;
     }
 
     /// This disk gives nothing any more until it is opened again.

@@ -1,14 +1,12 @@
 //! GObject glue of `maskhide`.
 
-use std::{
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::LazyLock, time::Duration};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use gst_base::subclass::{base_transform::GenerateOutputSuccess, prelude::*};
 use gst_video::VideoFormat;
 use maskwatch_vision::privacy::{Cover, Film, PrivacyConfig};
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::pixels;
 use crate::{
@@ -130,7 +128,7 @@ impl BaseTransformImpl for MaskHide {
 impl MaskHide {
     /// A value whose holder panicked is still whole: every writer leaves it so at each step.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The next picture that may go, its faces hidden.

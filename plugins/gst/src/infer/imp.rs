@@ -1,7 +1,7 @@
 //! GObject glue of `maskinfer`: properties, state changes, events, and the way of a buffer.
 
 use std::{
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,7 @@ use gst_base::subclass::{
 use gst_video::{VideoFormat, VideoFrame};
 use maskwatch_engine::{Ask, Camera, Engine};
 use maskwatch_vision::sight::Luma;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::{
     sampler::Sampler,
@@ -49,11 +50,6 @@ pub struct MaskInfer {
     running: Mutex<Option<Running>>,
 }
 
-/// A value whose holder panicked is still whole: every writer leaves it so at each step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[glib::object_subclass]
 impl ObjectSubclass for MaskInfer {
     const NAME: &'static str = "MaskwatchInfer";
@@ -69,7 +65,7 @@ impl ObjectImpl for MaskInfer {
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         let settings = {
-            let mut settings = lock(&self.settings);
+            let mut settings = self.settings.lock();
             if !settings.set(pspec.name(), value) {
                 drop(settings);
                 return gst::error!(CAT, imp = self, "no property {}", pspec.name());
@@ -85,7 +81,7 @@ impl ObjectImpl for MaskInfer {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        lock(&self.settings).get(pspec.name()).unwrap_or_else(|| pspec.default_value().clone())
+        self.settings.lock().get(pspec.name()).unwrap_or_else(|| pspec.default_value().clone())
     }
 }
 
@@ -134,7 +130,7 @@ impl BaseTransformImpl for MaskInfer {
     const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let settings = lock(&self.settings).clone();
+        let settings = self.settings.lock().clone();
         let name = self.camera_name(&settings);
         let failed = |error: String| gst::error_msg!(gst::LibraryError::Init, ("camera {name}: {error}"));
         let options = settings.options().map_err(failed)?;
@@ -152,12 +148,12 @@ impl BaseTransformImpl for MaskInfer {
             info: None,
             segment: None,
         };
-        *lock(&self.running) = Some(running);
+        *self.running.lock() = Some(running);
         Ok(())
     }
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        let running = lock(&self.running).take();
+        let running = self.running.lock().take();
         if let Some(Running { session, camera, engine, .. }) = running {
             session.interrupt();
             // Detaches; a waiting picture is finished as stopped.
@@ -172,7 +168,7 @@ impl BaseTransformImpl for MaskInfer {
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = gst_video::VideoInfo::from_caps(incaps)
             .map_err(|error| gst::loggable_error!(CAT, "caps {incaps} are no video: {error}"))?;
-        if let Some(running) = lock(&self.running).as_mut() {
+        if let Some(running) = self.running.lock().as_mut() {
             running.info = Some(info);
         }
         Ok(())
@@ -183,12 +179,12 @@ impl BaseTransformImpl for MaskInfer {
         match event.view() {
             gst::EventView::Segment(segment) => {
                 let segment = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
-                if let Some(running) = lock(&self.running).as_mut() {
+                if let Some(running) = self.running.lock().as_mut() {
                     running.segment = segment;
                 }
             }
             gst::EventView::FlushStart(_) => {
-                let camera = lock(&self.running).as_ref().map(|running| running.camera.clone());
+                let camera = self.running.lock().as_ref().map(|running| running.camera.clone());
                 if let Some(session) = session {
                     session.interrupt();
                 }
@@ -201,7 +197,7 @@ impl BaseTransformImpl for MaskInfer {
                     session.end_all();
                     session.resume();
                 }
-                if let Some(running) = lock(&self.running).as_mut() {
+                if let Some(running) = self.running.lock().as_mut() {
                     running.sampler.reset();
                 }
             }
@@ -268,7 +264,7 @@ impl MaskInfer {
             "engine" => {
                 Some(engines::obtain(&settings.engine, settings.options()?).map_err(|error| error.to_string())?)
             }
-            _ => lock(&self.running).as_ref().map(|running| running.engine.clone()),
+            _ => self.running.lock().as_ref().map(|running| running.engine.clone()),
         };
         let Some(engine) = engine else { return Ok(()) };
         let attached = matches!(property, "engine" | "weight").then(|| Arc::new(engine.attach(&name, settings.weight)));
@@ -276,7 +272,7 @@ impl MaskInfer {
         let sampler = Sampler::new(settings.analyze_fps, &name);
         session.change(sampler.interval(), areas);
         let moves = attached.is_some();
-        let replaced = lock(&self.running).as_mut().map(|running| {
+        let replaced = self.running.lock().as_mut().map(|running| {
             running.ask = ask;
             if property == "analyze-fps" {
                 running.sampler = sampler;
@@ -300,12 +296,12 @@ impl MaskInfer {
     }
 
     fn session(&self) -> Option<Arc<Session>> {
-        lock(&self.running).as_ref().map(|running| running.session.clone())
+        self.running.lock().as_ref().map(|running| running.session.clone())
     }
 
     /// Looks whether it is the frame's turn.
     fn turn(&self, buffer: &gst::BufferRef) -> Result<Turn, gst::FlowError> {
-        let mut running = lock(&self.running);
+        let mut running = self.running.lock();
         let running = running.as_mut().ok_or(gst::FlowError::Flushing)?;
         let info = running.info.clone().ok_or(gst::FlowError::NotNegotiated)?;
         let running_time =
@@ -332,7 +328,7 @@ impl MaskInfer {
             return Ok(());
         };
         // Looked up behind the ticket: one of the present epoch goes to no place of before, which nobody waits for.
-        let camera = lock(&self.running).as_ref().map(|running| running.camera.clone());
+        let camera = self.running.lock().as_ref().map(|running| running.camera.clone());
         let camera = camera.ok_or(gst::FlowError::Flushing)?;
         // Shares the pixels; holds them until the result is there.
         let Ok(frame) = VideoFrame::from_buffer_readable(buffer.copy(), &turn.info) else {

@@ -1,7 +1,7 @@
 //! One camera's analysis between start and stop: what the streaming thread and the engine's threads share.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,6 +14,7 @@ use maskwatch_vision::{
     track::{Link, TrackerConfig},
     zone::Areas,
 };
+use tracing_mutex::stdsync::{Condvar, Mutex, MutexGuard};
 
 use super::{MaskInfer, scores::Looked};
 use crate::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport, Visited, to_message};

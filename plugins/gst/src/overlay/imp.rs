@@ -1,10 +1,11 @@
 //! GObject glue of `maskoverlay`.
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use gst_base::{prelude::*, subclass::prelude::*};
 use gst_video::{VideoFormat, prelude::*, subclass::prelude::*};
+use tracing_mutex::parking_lot::Mutex;
 
 use super::painter::{Caption, Painter, clock_now};
 use crate::{areas, meta::FaceMeta};
@@ -34,11 +35,6 @@ impl Default for Settings {
 pub struct MaskOverlay {
     settings: Mutex<Settings>,
     painter: Mutex<Painter>,
-}
-
-/// A value whose holder panicked is still whole: every writer leaves it so at each step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[glib::object_subclass]
@@ -89,7 +85,7 @@ impl ObjectImpl for MaskOverlay {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
+        let mut settings = self.settings.lock();
         match pspec.name() {
             "camera" => settings.camera = value.get::<Option<String>>().ok().flatten().unwrap_or_default(),
             "status" => settings.status = value.get::<Option<String>>().ok().flatten().unwrap_or_default(),
@@ -98,7 +94,7 @@ impl ObjectImpl for MaskOverlay {
                 let parsed = areas::parse(&settings.areas);
                 drop(settings);
                 match parsed {
-                    Ok(areas) => lock(&self.painter).set_areas(areas),
+                    Ok(areas) => self.painter.lock().set_areas(areas),
                     Err(error) => gst::error!(CAT, imp = self, "{error}"),
                 }
             }
@@ -114,7 +110,7 @@ impl ObjectImpl for MaskOverlay {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let settings = lock(&self.settings);
+        let settings = self.settings.lock();
         match pspec.name() {
             "camera" => settings.camera.to_value(),
             "status" => settings.status.to_value(),
@@ -166,11 +162,11 @@ impl VideoFilterImpl for MaskOverlay {
         &self,
         frame: &mut gst_video::VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let settings = lock(&self.settings).clone();
+        let settings = self.settings.lock().clone();
         let faces = FaceMeta::get(frame.buffer()).map(|meta| meta.faces().to_vec()).unwrap_or_default();
         let clock = if settings.clock { clock_now() } else { String::new() };
         let caption = Caption { camera: &settings.camera, clock: &clock, status: &settings.status };
-        let painted = lock(&self.painter).paint(frame, &faces, &caption);
+        let painted = self.painter.lock().paint(frame, &faces, &caption);
         painted.map_err(|error| {
             gst::element_imp_error!(self, gst::StreamError::Format, ("{error}"));
             gst::FlowError::NotNegotiated

@@ -1,5 +1,6 @@
-//! What GLib and GStreamer complain of: a count of references that went wrong, an element dropped while it plays. Each
-//! fails the test in whose process, or in whose program, it comes.
+//! What GLib and GStreamer complain of: a count of references that went wrong, an element dropped while it plays; and
+//! panics of the program's threads, such as for locks taken in another order. Each fails the test in whose process, or in
+//! whose program, it comes.
 //!
 //! `G_DEBUG=fatal_warnings` would do the same without an exception for what is known.
 
@@ -14,7 +15,8 @@ const KNOWN: [&str; 1] = ["gst_event_set_seqnum"];
 
 /// Whether a line of a program's output is one that it should not write.
 pub fn is_one(line: &str) -> bool {
-    ["-CRITICAL **", "-WARNING **", "-ERROR **"].iter().any(|mark| line.contains(mark)) && !is_known(line)
+    ["-CRITICAL **", "-WARNING **", "-ERROR **", "maskwatch::logging: panic: "].iter().any(|mark| line.contains(mark))
+        && !is_known(line)
 }
 
 fn is_known(text: &str) -> bool {

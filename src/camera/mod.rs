@@ -11,6 +11,7 @@ mod advice;
 mod decoding;
 mod degraded;
 mod failure;
+mod handle;
 mod head;
 mod intake;
 mod keyframe;
@@ -29,9 +30,10 @@ mod teardown;
 mod watch;
 
 pub use failure::Failure;
+pub use handle::CameraHandle;
 pub use results::Listener;
 pub use status::{CameraState, CameraStatus, Degradation, StatusView};
-pub use supervisor::{CameraContext, CameraHandle, Supervisor};
+pub use supervisor::{CameraContext, Supervisor};
 
 /// The element that sees to the analysis.
 pub(crate) const INFER_ELEMENT: &str = "maskinfer";

@@ -9,7 +9,7 @@ use crate::config::plan::CameraPlan;
 
 /// What is to be another way from now on; of each kind the latest.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Change {
+pub(super) struct Ordered {
     pub(super) plan: Option<CameraPlan>,
     /// Name by which an engine is registered with `gstmaskwatch::engines`.
     pub(super) engine: Option<String>,
@@ -20,7 +20,7 @@ struct State {
     stop: bool,
     /// It does not begin yet.
     held: bool,
-    change: Option<Change>,
+    change: Option<Ordered>,
 }
 
 /// A box that others put orders into and the camera's thread empties.
@@ -64,7 +64,7 @@ impl Orders {
     }
 
     /// What has been ordered since the last call.
-    pub(super) fn take(&self) -> Option<Change> {
+    pub(super) fn take(&self) -> Option<Ordered> {
         self.lock().change.take()
     }
 
@@ -112,7 +112,7 @@ mod tests {
         orders.plan(plan(1));
         orders.engine("second".into());
         orders.plan(plan(2));
-        assert_eq!(orders.take(), Some(Change { plan: Some(plan(2)), engine: Some("second".into()) }));
+        assert_eq!(orders.take(), Some(Ordered { plan: Some(plan(2)), engine: Some("second".into()) }));
         assert_eq!(orders.take(), None);
     }
 

@@ -1,14 +1,14 @@
 //! The thread that keeps one camera alive: connect, watch, tear down, pause, again.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
 use super::failure::Failure;
+use super::handle::CameraHandle;
 use super::intake::Running;
-use super::orders::{Change, Orders};
+use super::orders::{Ordered, Orders};
 use super::results::{Listener, Results};
 use super::rtsp;
 use super::source::{self, Outlets, Source};
@@ -43,17 +43,15 @@ pub struct CameraContext {
     pub listener: Option<Arc<dyn Listener>>,
 }
 
-/// Starts cameras.
-pub struct Supervisor;
-
-/// A camera that runs. Dropping the handle asks it to stop and does not wait.
-pub struct CameraHandle {
+/// Keeps a camera alive, on a thread of its own.
+pub struct Supervisor {
     plan: CameraPlan,
-    hub: Arc<Hub>,
+    context: CameraContext,
+    results: Results,
     status: Arc<CameraStatus>,
     orders: Arc<Orders>,
-    thread: Option<JoinHandle<()>>,
-    ended: crossbeam_channel::Receiver<()>,
+    /// What was learnt of the camera, from connection to connection.
+    memory: rtsp::Memory,
 }
 
 impl Supervisor {
@@ -78,7 +76,7 @@ impl Supervisor {
         let orders = Arc::new(orders);
         let (done, ended) = crossbeam_channel::bounded::<()>(0);
         let hub = Arc::clone(&context.hub);
-        let mut camera = Camera {
+        let mut camera = Self {
             results: Results::new(
                 &plan,
                 Arc::clone(&status),
@@ -102,65 +100,6 @@ impl Supervisor {
     }
 }
 
-impl CameraHandle {
-    /// What it runs by.
-    pub fn plan(&self) -> &CameraPlan {
-        &self.plan
-    }
-
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.plan.name
-    }
-
-    /// Its frames.
-    pub fn hub(&self) -> &Arc<Hub> {
-        &self.hub
-    }
-
-    /// How it fares.
-    pub fn status(&self) -> &Arc<CameraStatus> {
-        &self.status
-    }
-
-    /// It runs by `plan` from now on; does not wait. Its privacy mode is in force when this returns. Only where the pictures
-    /// come another way is it connected to anew, at once.
-    pub fn change(&mut self, plan: CameraPlan) {
-        self.hub.change(&plan);
-        self.plan = plan.clone();
-        self.orders.plan(plan);
-    }
-
-    /// It is analysed by the engine registered under this name from now on; does not wait. A camera that is held begins.
-    pub fn ask_engine(&self, name: &str) {
-        self.orders.engine(name.to_owned());
-    }
-
-    /// Asks it to stop; does not wait. For many cameras: ask all, then [`Self::stop`] each.
-    pub fn ask_to_stop(&self) {
-        self.orders.stop();
-    }
-
-    /// Stops it and waits at most until `deadline`. Returns whether it has ended; if not, its thread is left behind.
-    pub fn stop(mut self, deadline: Instant) -> bool {
-        self.orders.stop();
-        // The channel closes when the thread is through.
-        let ended = !matches!(self.ended.recv_deadline(deadline), Err(crossbeam_channel::RecvTimeoutError::Timeout));
-        if let Some(thread) = self.thread.take().filter(|_| ended)
-            && thread.join().is_err()
-        {
-            tracing::error!(camera = self.name(), "the camera's thread panicked");
-        }
-        ended
-    }
-}
-
-impl Drop for CameraHandle {
-    fn drop(&mut self) {
-        self.orders.stop();
-    }
-}
-
 /// How one connection ended.
 enum End {
     /// It was asked to.
@@ -171,17 +110,7 @@ enum End {
     Failed(Failure),
 }
 
-struct Camera {
-    plan: CameraPlan,
-    context: CameraContext,
-    results: Results,
-    status: Arc<CameraStatus>,
-    orders: Arc<Orders>,
-    /// What was learnt of the camera, from connection to connection.
-    memory: rtsp::Memory,
-}
-
-impl Camera {
+impl Supervisor {
     fn run(&mut self) {
         self.orders.wait_to_begin();
         let mut pauses = Pauses::default();
@@ -222,12 +151,12 @@ impl Camera {
     }
 
     /// Takes over what was ordered, in the connection that runs, if one does. True where another connection is needed.
-    fn adopt(&mut self, session: Option<&Session<'_>>) -> bool {
-        let Some(Change { plan, engine }) = self.orders.take() else { return false };
+    fn adopt(&mut self, connection: Option<&Connection<'_>>) -> bool {
+        let Some(Ordered { plan, engine }) = self.orders.take() else { return false };
         let plan = plan.unwrap_or_else(|| self.plan.clone());
         let renew = !plan.same_source(&self.plan);
-        if let Some(session) = session.filter(|_| !renew) {
-            session.source.change((&self.plan, &plan), engine.as_deref());
+        if let Some(connection) = connection.filter(|_| !renew) {
+            connection.source.change((&self.plan, &plan), engine.as_deref());
         }
         if renew {
             self.memory = rtsp::Memory::default();
@@ -270,19 +199,19 @@ impl Camera {
             }
         };
         let intake = source.intake.take();
-        let mut session = Session::new(&source, &watch, &tally);
+        let mut connection = Connection::new(&source, &watch, &tally);
         // An error of the state change comes on the bus, with its cause.
         source.pipeline.set_state(gst::State::Playing).ok();
         match intake.map(|(intake, feed)| Running::start(intake, feed, &self.plan.name)).transpose() {
-            Ok(running) => session.intake = running,
-            Err(error) => session.stillborn = Some(Failure::new(DisconnectReason::Error, error.to_string())),
+            Ok(running) => connection.intake = running,
+            Err(error) => connection.stillborn = Some(Failure::new(DisconnectReason::Error, error.to_string())),
         }
-        let attended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.attend(&mut session)));
+        let attended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.attend(&mut connection)));
         let end = match attended {
             Ok(end) => end,
             Err(panic) => {
                 // A pipeline must not be dropped while it plays, whatever happened beside it.
-                let intake = session.intake.take();
+                let intake = connection.intake.take();
                 self.end(source, intake, &tally);
                 std::panic::resume_unwind(panic);
             }
@@ -296,74 +225,75 @@ impl Camera {
             }
             End::Stopped => {}
         }
-        let good_for = session.up_since.map_or(Duration::ZERO, |since| since.elapsed());
-        let intake = session.intake.take();
+        let good_for = connection.up_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let intake = connection.intake.take();
         self.end(source, intake, &tally);
         (end, good_for)
     }
 
     /// Follows a connection until it ends.
-    fn attend(&mut self, session: &mut Session<'_>) -> End {
-        let Some(bus) = session.source.pipeline.bus() else {
+    fn attend(&mut self, connection: &mut Connection<'_>) -> End {
+        let Some(bus) = connection.source.pipeline.bus() else {
             return End::Failed(Failure::new(DisconnectReason::Error, "the pipeline has no bus"));
         };
         loop {
             if self.orders.is_stopped() {
                 return End::Stopped;
             }
-            if self.adopt(Some(session)) {
+            if self.adopt(Some(connection)) {
                 return End::Renewed;
             }
             // Who fetches knows more of a failure than the pipeline that it feeds.
-            if let Some(failure) = session.failure() {
+            if let Some(failure) = connection.failure() {
                 return End::Failed(failure);
             }
             if let Some(message) = bus.timed_pop(TICK)
-                && let Some(end) = self.heard(session, &message)
+                && let Some(end) = self.heard(connection, &message)
             {
                 return end;
             }
-            if let Some(end) = self.looked(session) {
+            if let Some(end) = self.looked(connection) {
                 return end;
             }
         }
     }
 
     /// What the frames, or their absence, tell.
-    fn looked(&mut self, session: &mut Session<'_>) -> Option<End> {
+    fn looked(&mut self, connection: &mut Connection<'_>) -> Option<End> {
         self.context.hub.tick();
         self.results.tick();
-        let frames = session.watch.frames();
-        let came = frames > session.frames_seen;
+        let frames = connection.watch.frames();
+        let came = frames > connection.frames_seen;
         if came {
-            session.frames_seen = frames;
-            if let Some(moment) = session.watch.last_frame() {
+            connection.frames_seen = frames;
+            if let Some(moment) = connection.watch.last_frame() {
                 self.status.seen(moment);
             }
         }
         // Also without a further frame: the latest may have arrived at the hub only now.
-        if session.up_since.is_none() && self.results.rise(frames, session.watch.last_frame()) {
-            session.up_since = Some(Instant::now());
+        if connection.up_since.is_none() && self.results.rise(frames, connection.watch.last_frame()) {
+            connection.up_since = Some(Instant::now());
             tracing::info!("up");
         }
         // A camera from which nothing comes is on its way to be frozen, which is told by itself.
-        if let Some(since) = session.up_since.filter(|_| came) {
-            self.results.judge(since.elapsed(), session.watch, session.tally);
+        if let Some(since) = connection.up_since.filter(|_| came) {
+            self.results.judge(since.elapsed(), connection.watch, connection.tally);
         }
         // Until the source has agreed to send, who fetches has the say, with the patience that its protocol needs.
-        if session.intake.is_some() && !session.watch.has_agreed() {
+        if connection.intake.is_some() && !connection.watch.has_agreed() {
             return None;
         }
-        let first = session.up_since.is_none();
-        let limit = if first { FIRST_FRAME.max(self.plan.timeout) } else { session.watch.patience(self.plan.timeout) };
-        let silence = session.watch.silence();
+        let first = connection.up_since.is_none();
+        let limit =
+            if first { FIRST_FRAME.max(self.plan.timeout) } else { connection.watch.patience(self.plan.timeout) };
+        let silence = connection.watch.silence();
         (silence > limit).then(|| {
-            End::Failed(Failure::silent(silence, session.watch.data_within(limit / 2), frames == 0, &self.plan))
+            End::Failed(Failure::silent(silence, connection.watch.data_within(limit / 2), frames == 0, &self.plan))
         })
     }
 
     /// What a message means for the connection; `None`: it goes on.
-    fn heard(&mut self, session: &mut Session<'_>, message: &gst::Message) -> Option<End> {
+    fn heard(&mut self, connection: &mut Connection<'_>, message: &gst::Message) -> Option<End> {
         match message.view() {
             gst::MessageView::Error(error) => {
                 tracing::debug!(error = %error.error(), "GStreamer reports an error");
@@ -371,7 +301,7 @@ impl Camera {
             }
             gst::MessageView::Eos(_) => Some(End::Failed(Failure::new(DisconnectReason::Eos, "the stream ended"))),
             gst::MessageView::Latency(_) => {
-                session.source.pipeline.recalculate_latency().ok();
+                connection.source.pipeline.recalculate_latency().ok();
                 None
             }
             gst::MessageView::Element(_) => {
@@ -411,7 +341,7 @@ impl Camera {
 }
 
 /// One connection.
-struct Session<'a> {
+struct Connection<'a> {
     source: &'a Source,
     watch: &'a Watch,
     tally: &'a Tally,
@@ -423,7 +353,7 @@ struct Session<'a> {
     up_since: Option<Instant>,
 }
 
-impl<'a> Session<'a> {
+impl<'a> Connection<'a> {
     fn new(source: &'a Source, watch: &'a Watch, tally: &'a Tally) -> Self {
         Self { source, watch, tally, intake: None, stillborn: None, frames_seen: 0, up_since: None }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::face::{ClassifiedFace, Detection, FaceView, MaskState};
 use crate::track::{Association, Link, Person, Tracker, TrackerConfig};
-use crate::zone::{Areas, Place, Watch};
+use crate::zone::{Areas, Place, Ways};
 
 /// A person counted, and where it has been until then.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ pub struct News {
 pub struct Census {
     areas: Areas,
     tracker: Tracker,
-    watch: Watch,
+    ways: Ways,
     /// State that a living track was counted with.
     counted: BTreeMap<u64, MaskState>,
     visits: Vec<Visit>,
@@ -77,7 +77,7 @@ impl Census {
     /// forgotten where nobody was told of them yet, and places of now count from their next analysis on.
     pub fn set_areas(&mut self, areas: Areas) {
         self.areas = areas;
-        self.watch = Watch::default();
+        self.ways = Ways::default();
         self.visits.clear();
     }
 
@@ -105,7 +105,7 @@ impl Census {
     }
 
     fn observe(&mut self, track: u64, found: &Detection) {
-        let places = self.watch.observe(&self.areas, track, &found.rect);
+        let places = self.ways.observe(&self.areas, track, &found.rect);
         if let Some(&state) = self.counted.get(&track) {
             self.visits.extend(places.into_iter().map(|place| Visit { track, state, place }));
         }
@@ -125,17 +125,17 @@ impl Census {
     pub fn take_news(&mut self) -> News {
         let visits = std::mem::take(&mut self.visits);
         let verdicts = self.tracker.take_verdicts().into_iter();
-        let verdicts = verdicts.map(|person| Verdict { person, zones: self.watch.zones(person.track) }).collect();
+        let verdicts = verdicts.map(|person| Verdict { person, zones: self.ways.zones(person.track) }).collect();
         let people: Vec<Counted> = self
             .tracker
             .take_decided()
             .into_iter()
-            .map(|person| Counted { person, places: self.watch.visits(person.track) })
+            .map(|person| Counted { person, places: self.ways.visits(person.track) })
             .collect();
         self.counted.extend(people.iter().map(|counted| (counted.person.track, counted.person.state)));
         let tracker = &self.tracker;
         self.counted.retain(|track, _| tracker.is_alive(*track));
-        self.watch.retain(|track| tracker.is_alive(track));
+        self.ways.retain(|track| tracker.is_alive(track));
         News { people, visits, verdicts }
     }
 

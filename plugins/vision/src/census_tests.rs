@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::face::StateScores;
 use crate::geometry::Rect;
-use crate::zone::{Direction, Gate, Line, Point, Polygon, Zone};
+use crate::zone::{Direction, Line, NamedLine, Point, Polygon, Zone};
 
 const MASKED: StateScores = StateScores { mask: 0.97, incorrect: 0.02, no_mask: 0.01 };
 const HEIGHT: u32 = 720;
@@ -27,7 +27,7 @@ fn areas() -> Areas {
     let line = Line::new([0.5, 0.0], [0.5, 1.0]).expect("a line");
     Areas {
         zones: vec![band("left", 0.0, 0.5), band("right", 0.5, 1.0)],
-        lines: vec![Gate { name: "middle".into(), line }],
+        lines: vec![NamedLine { name: "middle".into(), line }],
         ignore: vec![band("poster", 0.9, 1.0).polygon],
         min_face_height_px: 30.0,
     }
@@ -101,7 +101,7 @@ fn nothing_is_kept_of_tracks_that_ended() {
     census.end_all();
     census.take_news();
     assert!(census.counted.is_empty() && census.visits.is_empty());
-    assert!((0..1000).all(|track| census.watch.visits(track).is_empty()));
+    assert!((0..1000).all(|track| census.ways.visits(track).is_empty()));
 }
 
 /// Frames: milliseconds since the one before, and the columns in which faces stand.

@@ -209,7 +209,7 @@ pub struct Zone {
 /// A line with a name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Gate {
+pub struct NamedLine {
     /// Unique among zones and lines.
     pub name: String,
     /// Where.
@@ -225,7 +225,7 @@ pub struct Areas {
     /// Named zones; they may overlap.
     pub zones: Vec<Zone>,
     /// Named lines.
-    pub lines: Vec<Gate>,
+    pub lines: Vec<NamedLine>,
     /// Faces whose centre is in one of these are not looked at (a poster, a screen).
     pub ignore: Vec<Polygon>,
     /// Faces lower than this many pixels are not looked at; 0 for all.
@@ -247,13 +247,13 @@ impl Areas {
         let moved = |[x, y]: Point| [part.x + x * part.w, part.y + y * part.h].map(|v| v.clamp(0.0, 1.0));
         let polygon = |polygon: &Polygon| Polygon(polygon.0.iter().copied().map(moved).collect());
         let zone = |zone: &Zone| Zone { name: zone.name.clone(), polygon: polygon(&zone.polygon) };
-        let gate = |gate: &Gate| Gate {
-            name: gate.name.clone(),
-            line: Line { from: moved(gate.line.from), to: moved(gate.line.to) },
+        let line = |named: &NamedLine| NamedLine {
+            name: named.name.clone(),
+            line: Line { from: moved(named.line.from), to: moved(named.line.to) },
         };
         Self {
             zones: self.zones.iter().map(zone).collect(),
-            lines: self.lines.iter().map(gate).collect(),
+            lines: self.lines.iter().map(line).collect(),
             ignore: self.ignore.iter().map(polygon).collect(),
             min_face_height_px: self.min_face_height_px,
         }
@@ -263,7 +263,7 @@ impl Areas {
     pub fn name(&self, place: Place) -> &str {
         match place {
             Place::Zone(index) => self.zones.get(index).map_or("", |zone| &zone.name),
-            Place::Line(index, _) => self.lines.get(index).map_or("", |gate| &gate.name),
+            Place::Line(index, _) => self.lines.get(index).map_or("", |line| &line.name),
         }
     }
 
@@ -300,11 +300,11 @@ const DEEP: f32 = 0.5;
 
 /// Follows the tracks of one camera through its areas.
 #[derive(Clone, Debug, Default)]
-pub struct Watch {
+pub struct Ways {
     ways: BTreeMap<u64, Way>,
 }
 
-impl Watch {
+impl Ways {
     /// A track's box in an analysed frame. Returns the zones visited and the lines crossed for the first time, each line
     /// once per direction however often the person goes to and fro.
     pub fn observe(&mut self, areas: &Areas, track: u64, rect: &Rect) -> Vec<Place> {
@@ -325,7 +325,7 @@ impl Watch {
             }
         }
         let Some(before) = way.latest.replace(point) else { return news };
-        for (index, Gate { line, .. }) in areas.lines.iter().enumerate() {
+        for (index, NamedLine { line, .. }) in areas.lines.iter().enumerate() {
             if let Some(direction) = line.crossing(before, point)
                 && way.visited.insert(Place::Line(index, direction))
             {

@@ -69,41 +69,41 @@ fn zone(name: &str, polygon: Polygon) -> Zone {
     Zone { name: name.into(), polygon }
 }
 
-fn gate(name: &str, from: Point, to: Point) -> Gate {
-    Gate { name: name.into(), line: Line::new(from, to).expect("a line") }
+fn named(name: &str, from: Point, to: Point) -> NamedLine {
+    NamedLine { name: name.into(), line: Line::new(from, to).expect("a line") }
 }
 
 #[test]
 fn a_person_is_in_a_zone_after_two_frames_and_once() {
     let areas = Areas {
         zones: vec![zone("door", square(0.4, 0.4, 0.3)), zone("hall", square(0.0, 0.0, 1.0))],
-        lines: vec![gate("in", [0.5, 0.0], [0.5, 1.0])],
+        lines: vec![named("in", [0.5, 0.0], [0.5, 1.0])],
         ..Areas::default()
     };
-    let mut watch = Watch::default();
-    assert_eq!(watch.observe(&areas, 7, &face(0.2, 0.5)), [Place::Zone(1)], "far from the edge one frame is enough");
-    assert_eq!(watch.observe(&areas, 7, &face(0.41, 0.5)), [], "one frame at the edge is no visit");
-    assert_eq!(watch.zones(7), [0, 1], "though it is there now");
-    let both = watch.observe(&areas, 7, &face(0.6, 0.5));
+    let mut ways = Ways::default();
+    assert_eq!(ways.observe(&areas, 7, &face(0.2, 0.5)), [Place::Zone(1)], "far from the edge one frame is enough");
+    assert_eq!(ways.observe(&areas, 7, &face(0.41, 0.5)), [], "one frame at the edge is no visit");
+    assert_eq!(ways.zones(7), [0, 1], "though it is there now");
+    let both = ways.observe(&areas, 7, &face(0.6, 0.5));
     assert_eq!(both, [Place::Zone(0), Place::Line(0, Direction::Backward)]);
-    assert_eq!(watch.observe(&areas, 7, &face(0.4, 0.5)), [Place::Line(0, Direction::Forward)]);
-    assert!(watch.observe(&areas, 7, &face(0.6, 0.5)).is_empty(), "to and fro is one crossing each way");
+    assert_eq!(ways.observe(&areas, 7, &face(0.4, 0.5)), [Place::Line(0, Direction::Forward)]);
+    assert!(ways.observe(&areas, 7, &face(0.6, 0.5)).is_empty(), "to and fro is one crossing each way");
     let line = |direction| Place::Line(0, direction);
     let all = [Place::Zone(0), Place::Zone(1), line(Direction::Forward), line(Direction::Backward)];
-    assert_eq!(watch.visits(7), all);
+    assert_eq!(ways.visits(7), all);
     assert_eq!(areas.places(), all);
     assert_eq!(all.map(|place| areas.name(place)), ["door", "hall", "in", "in"]);
-    watch.retain(|track| track != 7);
-    assert_eq!((watch.visits(7), watch.zones(7)), (vec![], vec![]));
+    ways.retain(|track| track != 7);
+    assert_eq!((ways.visits(7), ways.zones(7)), (vec![], vec![]));
 }
 
 #[test]
 fn a_box_that_jitters_over_an_edge_is_no_visit() {
     let areas = Areas { zones: vec![zone("door", square(0.4, 0.4, 0.3))], ..Areas::default() };
-    let mut watch = Watch::default();
+    let mut ways = Ways::default();
     for turn in 0..40 {
         let x = if turn % 2 == 0 { 0.39 } else { 0.41 };
-        assert_eq!(watch.observe(&areas, 1, &face(x, 0.5)), [], "turn {turn}");
+        assert_eq!(ways.observe(&areas, 1, &face(x, 0.5)), [], "turn {turn}");
     }
 }
 
@@ -130,7 +130,7 @@ fn small_and_masked_faces_are_not_looked_at() {
 
 #[test]
 fn areas_follow_the_picture_into_a_letterbox() {
-    let areas = Areas { lines: vec![gate("in", [0.5, 0.0], [1.0, 1.0])], ..Areas::default() };
+    let areas = Areas { lines: vec![named("in", [0.5, 0.0], [1.0, 1.0])], ..Areas::default() };
     let boxed = areas.within(&Rect::new(0.125, 0.0, 0.75, 1.0));
     assert_eq!(boxed.lines[0].line.ends(), ([0.5, 0.0], [0.875, 1.0]));
     assert_eq!(areas.within(&Rect::FULL), areas);

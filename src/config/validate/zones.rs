@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use maskwatch_vision::zone::{Areas, Gate, Line, Point, Polygon, Zone};
+use maskwatch_vision::zone::{Areas, Line, NamedLine, Point, Polygon, Zone};
 
 use super::Check;
 use crate::config::raw::RawZone;
@@ -26,7 +26,7 @@ pub(super) fn areas(check: &mut Check, at: &[Step], zones: &[RawZone]) -> Areas 
         match (shape, zone.ignore.unwrap_or_default()) {
             (Shape::Polygon(polygon), true) => areas.ignore.push(polygon),
             (Shape::Polygon(polygon), false) => areas.zones.extend(name.map(|name| Zone { name, polygon })),
-            (Shape::Line(line), false) => areas.lines.extend(name.map(|name| Gate { name, line })),
+            (Shape::Line(line), false) => areas.lines.extend(name.map(|name| NamedLine { name, line })),
             (Shape::Line(_), true) => {
                 check.problem(&under(&at, "ignore"), "a line cannot be ignored", "give a `polygon`");
             }

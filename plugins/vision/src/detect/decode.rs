@@ -189,11 +189,11 @@ impl DecodeSpec {
         let columns = Columns::new(&self.classes);
         // Everything passes a floor of 0, whatever the calibration.
         let raw_floor = if floor <= 0.0 { floor } else { self.calibration.map_or(floor, |c| c.invert(floor)) };
-        let gate = Gate::new(self.activation, &columns, raw_floor);
+        let bound = Bound::new(self.activation, &columns, raw_floor);
         let mut probabilities = vec![0.0; self.classes.len()];
         let mut found = Candidates { boxes: Vec::new(), unreadable: false };
         for (index, (row, raw)) in scores.chunks_exact(self.classes.len()).zip(boxes).enumerate() {
-            if !gate.may_pass(&columns, row) {
+            if !bound.may_pass(&columns, row) {
                 found.unreadable |= columns.hides_a_face(row);
                 continue;
             }
@@ -328,13 +328,13 @@ impl Columns {
 }
 
 /// A bound on raw scores that no face above the threshold fails: it spares the exponentials of all the others.
-struct Gate {
+struct Bound {
     /// Least raw score (none, sigmoid) or least lead over the background (softmax).
     least: f32,
     against_background: bool,
 }
 
-impl Gate {
+impl Bound {
     fn new(activation: Activation, columns: &Columns, min_score: f32) -> Self {
         let logit = logit(min_score) - 1e-3;
         let softmax = activation == Activation::Softmax;

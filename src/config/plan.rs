@@ -210,8 +210,7 @@ impl CameraPlan {
     /// The labels that people are counted under besides the camera as a whole: zones by name, lines as `door:forward`
     /// and `door:backward`.
     pub fn places(&self) -> Vec<String> {
-        let label = |place| gstmaskwatch::report::Visited::of(&self.areas, place).label();
-        self.areas.places().into_iter().map(label).collect()
+        self.areas.places().into_iter().map(|place| self.areas.label(place)).collect()
     }
 
     /// Whether the same pictures come by the same way: then a change of the rest needs no new connection.

@@ -6,12 +6,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use jiff::Timestamp;
 use maskwatch_vision::compliance::{Counts, Figure};
 use maskwatch_vision::face::MaskState;
+use maskwatch_vision::zone::WHOLE_PICTURE;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use super::problem::Problem;
-use crate::people::{Stretch, WHOLE_PICTURE};
+use crate::people::Stretch;
 use crate::roster::Entry;
 
 const HOUR: Duration = Duration::from_secs(3600);

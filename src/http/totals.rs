@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::{Extension, Json};
 use maskwatch_vision::compliance::Counts;
+use maskwatch_vision::zone::WHOLE_PICTURE;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use super::people::{self, Question, Share, StretchView, WHOLE, time_schema};
 use super::problem::Problem;
 use super::routes::Shared;
 use crate::access::Caller;
-use crate::people::{Stretch, WHOLE_PICTURE};
+use crate::people::Stretch;
 use crate::roster::Entry;
 
 /// Whose people, and when

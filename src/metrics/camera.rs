@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::privacy::Unknown;
+use maskwatch_vision::zone::WHOLE_PICTURE;
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 use tracing_mutex::parking_lot::{RwLock, RwLockReadGuard};
 
@@ -15,8 +16,6 @@ use crate::config::plan::Privacy;
 
 /// Stages of `frames_total`.
 const STAGES: [&str; 4] = ["decoded", "analyzed", "encoded", "received"];
-/// The zone of people that are counted on the camera as a whole.
-pub(super) const WHOLE_PICTURE: &str = "";
 
 /// The families that have a camera label.
 pub(super) struct CameraFamilies {

@@ -22,6 +22,7 @@ use gstmaskwatch::report::{PersonReport, VisitReport};
 use maskwatch_vision::compliance::{Counts, Figure};
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::statistics::Totals;
+use maskwatch_vision::zone::WHOLE_PICTURE;
 
 pub use keeper::Keeper;
 use ledger::Ledger;
@@ -36,8 +37,6 @@ use crate::frames::Hub;
 use crate::metrics::Metrics;
 use crate::state_file::{Folder, StoreHealth};
 
-/// The zone of people counted on the camera as a whole.
-pub const WHOLE_PICTURE: &str = "";
 /// Most stretches of one history.
 const MOST_STRETCHES: usize = 10_000;
 

@@ -81,9 +81,9 @@ pub struct LineCrossing {
 }
 
 impl LineCrossing {
-    /// Name and direction as the one word that metrics and stored counts have: `door:forward`. No name holds a colon.
+    /// [`Direction::over`] the line.
     pub fn label(&self) -> String {
-        format!("{}:{}", self.line, self.direction.as_str())
+        self.direction.over(&self.line)
     }
 }
 

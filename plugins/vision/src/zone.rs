@@ -122,7 +122,16 @@ impl Direction {
             Self::Backward => "backward",
         }
     }
+
+    /// A line's name and this direction as the one word that metrics and stored counts have: `door:forward`. No name
+    /// holds a colon.
+    pub fn over(self, line: &str) -> String {
+        format!("{line}:{}", self.as_str())
+    }
 }
+
+/// What people counted on a camera as a whole are counted under, where zones and lines have their labels.
+pub const WHOLE_PICTURE: &str = "";
 
 /// A directed line.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -256,6 +265,14 @@ impl Areas {
             lines: self.lines.iter().map(line).collect(),
             ignore: self.ignore.iter().map(polygon).collect(),
             min_face_height_px: self.min_face_height_px,
+        }
+    }
+
+    /// What people at a place are counted under: a zone's name, or [`Direction::over`] a line.
+    pub fn label(&self, place: Place) -> String {
+        match place {
+            Place::Zone(_) => self.name(place).to_owned(),
+            Place::Line(_, direction) => direction.over(self.name(place)),
         }
     }
 

@@ -13,13 +13,13 @@ use maskwatch_vision::compliance::Counts;
 use maskwatch_vision::face::MaskState;
 use maskwatch_vision::sight::{Luma, Sight, SightChange};
 use maskwatch_vision::track::Person;
+use maskwatch_vision::zone::WHOLE_PICTURE;
 
 use self::compliance::Watchdog;
 use self::limit::Limit;
 use super::event::{Body, ComplianceFacts, DegradedFacts, FailureFacts, PersonFacts, SightFacts};
 use crate::config::plan::ComplianceAlert;
 use crate::metrics::DisconnectReason;
-use crate::people::WHOLE_PICTURE;
 
 /// A moment by two clocks.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -67,12 +67,23 @@ function show(camera) {
   }
 }
 
+// All pages of the list; the rest of the answer is the first one's.
+async function all() {
+  let body = null;
+  for (let cursor = null; body === null || cursor !== null; ) {
+    const answer = await fetch("/api/v1/cameras" + (cursor === null ? "" : "?cursor=" + encodeURIComponent(cursor)));
+    if (!answer.ok) throw new Error("HTTP " + answer.status);
+    const page = await answer.json();
+    if (body === null) body = page; else body.cameras.push(...page.cameras);
+    cursor = page.next ?? null;
+  }
+  return body;
+}
+
 async function refresh() {
   const note = document.getElementById("note");
   try {
-    const answer = await fetch("/api/v1/cameras");
-    if (!answer.ok) throw new Error("HTTP " + answer.status);
-    const body = await answer.json();
+    const body = await all();
     const up = body.cameras.filter((camera) => camera.state === "up").length;
     const problems = body.stores.filter((store) => !store.ok).map((store) => store.problem);
     note.textContent = [up + " of " + body.cameras.length + " cameras up", ...problems].join(" · ");

@@ -17,7 +17,8 @@ const SQUARE: gst::Fraction = gst::Fraction::new_raw(1, 1);
 const NEARLY: f64 = 0.02;
 /// Pixels longer than this, either way, are a broken header and no picture: the longest in use are 2:1.
 const LONGEST_PIXEL: f64 = 4.0;
-/// Rows above which GStreamer takes a picture that says nothing of its colours for BT.2020; players take BT.709.
+/// Rows above which a picture that says nothing of its colours is said to have those of BT.709, as players take it: some
+/// versions of GStreamer (not 1.22) take 2160 rows and more for BT.2020.
 const HD_ROWS: u32 = 1080;
 /// Most rows of a picture of standard definition, which has the colours of BT.601.
 const SD_ROWS: u32 = 576;

@@ -17,8 +17,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs until a signal. SIGHUP while models load waits for its turn.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitStatus> {
-    let (hangup, hung_up) = crossbeam_channel::unbounded();
-    let shutdown = Shutdown::on_signals_of_service(move || _ = hangup.send(()))?;
+    // One that waits stands for all: the reload reads what the file says then.
+    let (hangup, hung_up) = crossbeam_channel::bounded(1);
+    let shutdown = Shutdown::on_signals_of_service(move || _ = hangup.try_send(()))?;
     let Loaded { plan, depends_on } = config::load_all(&args.config);
     let plan = plan?;
     let mut service = Service::open(&plan)?;

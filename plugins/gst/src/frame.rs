@@ -6,9 +6,9 @@ use maskwatch_vision::frame::{ColorMatrix, ColorRange, FrameView, PixelFormat};
 /// Most rows of a picture of standard definition.
 const SD_ROWS: u32 = 576;
 
-/// How the samples of a Y'CbCr picture are coded. Where the caps do not say, it is as GStreamer and players assume:
-/// BT.601 up to 576 rows, BT.709 above, both with limited range. (GStreamer takes more than 1080 rows for BT.2020; those
-/// that come from `maskwatch` say what they are.)
+/// How the samples of a Y'CbCr picture are coded. Where the caps do not say, it is as GStreamer 1.22 and players assume:
+/// BT.601 up to 576 rows, BT.709 above, both with limited range. (Other versions of GStreamer take 2160 rows and more for
+/// BT.2020; pictures that come from `maskwatch` say what they are.)
 pub(crate) fn coding(info: &gst_video::VideoInfo) -> (ColorMatrix, ColorRange) {
     let colorimetry = info.colorimetry();
     let matrix = match colorimetry.matrix() {
@@ -65,5 +65,27 @@ pub(crate) fn view(frame: &gst_video::VideoFrame<gst_video::video_frame::Readabl
         strides,
         matrix,
         range,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_told_is_as_gstreamer_takes_it() {
+        use gst_video::VideoColorMatrix as Matrix;
+        gst::init().unwrap();
+        for (height, theirs, ours) in [
+            (480, Matrix::Bt601, ColorMatrix::Bt601),
+            (SD_ROWS, Matrix::Bt601, ColorMatrix::Bt601),
+            (SD_ROWS + 1, Matrix::Bt709, ColorMatrix::Bt709),
+            (720, Matrix::Bt709, ColorMatrix::Bt709),
+            (1080, Matrix::Bt709, ColorMatrix::Bt709),
+        ] {
+            let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, 640, height).build().unwrap();
+            assert_eq!(info.colorimetry().matrix(), theirs, "{height} rows");
+            assert_eq!(coding(&info), (ours, ColorRange::Limited), "{height} rows");
+        }
     }
 }

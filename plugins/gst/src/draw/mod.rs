@@ -1,7 +1,7 @@
 //! Drawing on video frames: shapes and text as small bitmaps, blended straight into the frame's own planes.
 //!
 //! Only the pixels that change are touched, in the frame's own format. `VideoOverlayComposition::blend` was the
-//! alternative; it unpacks and packs whole picture rows for every rectangle, see `examples/overlay_cost.rs`.
+//! alternative; it unpacks and packs whole picture rows for every rectangle.
 
 pub(crate) mod bitmap;
 pub(crate) mod cache;

@@ -43,7 +43,7 @@ bench: setup ## Time preprocessing and decoding on this machine
 	$(CARGO) bench --locked -p maskwatch-vision
 
 image: ## Build the container image (needs docker)
-	docker build -f deploy/Dockerfile -t maskwatch .
+	docker build -f deploy/Dockerfile --build-arg MASKWATCH_COMMIT="$$(git rev-parse HEAD 2>/dev/null)" -t maskwatch .
 
 clean: ## Remove what was built; what set-up fetched stays in .fetched
 	$(CARGO) clean

@@ -39,11 +39,8 @@ use tracing_mutex::parking_lot::Mutex;
 /// Prefix of every name.
 const NAMESPACE: &str = "maskwatch";
 
-/// The commit that this program was built from.
-pub(crate) const COMMIT: &str = match option_env!("MASKWATCH_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+/// The commit that this program was built from; `unknown` where neither git nor `MASKWATCH_COMMIT` said it (`build.rs`).
+pub(crate) const COMMIT: &str = env!("MASKWATCH_COMMIT");
 
 /// All metrics of the process.
 pub struct Metrics {

@@ -141,3 +141,19 @@ fn names_and_orders_agree() {
     }
     assert_eq!(FrameDrop::from_name("?"), FrameDrop::Failed);
 }
+
+#[test]
+fn the_build_tells_its_commit() {
+    let text = Metrics::new().unwrap().render().unwrap();
+    let series = format!(r#"maskwatch_build_info{{commit="{COMMIT}",version="{}"}} 1"#, env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&series), "{series} not in\n{text}");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let git = |args: &[&str]| std::process::Command::new("git").arg("-C").arg(folder).args(args).output();
+    if folder.join(".git").exists() && git(&["rev-parse", "HEAD"]).is_ok_and(|output| output.status.success()) {
+        let object = format!("{COMMIT}^{{commit}}");
+        assert!(
+            git(&["cat-file", "-e", &object]).unwrap().status.success(),
+            "{COMMIT} is no commit of this repository"
+        );
+    }
+}

@@ -67,7 +67,6 @@ pub fn start_engine(plan: &InferencePlan, metrics: &Arc<Metrics>) -> anyhow::Res
         provider: plan.provider,
         library: plan.library.clone(),
         max_batch: plan.max_batch,
-        max_wait: plan.max_wait,
         threads: plan.threads,
         ..EngineOptions::default()
     };

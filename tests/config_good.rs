@@ -70,13 +70,15 @@ fn the_shipped_files_fit_the_schema() {
     }
 }
 
-/// Every key that the schema knows, below a camera or a server as `camera.url`.
+/// Every key that the schema recommends, below a camera or a server as `camera.url`.
 fn keys_of_the_schema() -> BTreeSet<String> {
     let schema: Value = serde_json::from_str(&schema::json().unwrap()).unwrap();
     let mut keys = BTreeSet::new();
     let mut add = |prefix: &str, object: &Value| {
-        for key in object["properties"].as_object().unwrap().keys() {
-            keys.insert(format!("{prefix}{key}"));
+        for (key, about) in object["properties"].as_object().unwrap() {
+            if about["deprecated"] != true {
+                keys.insert(format!("{prefix}{key}"));
+            }
         }
     };
     add("", &schema);
@@ -101,6 +103,21 @@ fn the_full_file_shows_every_key() {
         });
         assert!(shown, "{key} is not in config/full.yaml");
     }
+}
+
+#[test]
+fn a_key_without_effect_is_told_and_refuses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("maskwatch.yaml");
+    fs::write(&file, "inference:\n  max_batch: 4\n  max_wait: 20ms\ncameras: [{ name: a, url: rtsp://h/1 }]\n")
+        .unwrap();
+    let loaded = config::load_all(&file);
+    assert_eq!(loaded.plan.unwrap().inference.max_batch, 4);
+    let told: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        ["3: inference.max_wait: has no effect any more (leave it out: a frame waits only while the detector is busy)"]
+    );
 }
 
 #[test]

@@ -162,7 +162,6 @@ pub(crate) fn inference(args: &ModelArgs) -> InferencePlan {
             None => usual.classifier,
         },
         max_batch: usual.max_batch,
-        max_wait: usual.max_wait,
         threads: usual.threads,
     }
 }

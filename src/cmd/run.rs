@@ -20,7 +20,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitStatus> {
     // One that waits stands for all: the reload reads what the file says then.
     let (hangup, hung_up) = crossbeam_channel::bounded(1);
     let shutdown = Shutdown::on_signals_of_service(move || _ = hangup.try_send(()))?;
-    let Loaded { plan, depends_on } = config::load_all(&args.config);
+    let Loaded { plan, depends_on, .. } = config::load_all(&args.config);
     let plan = plan?;
     let mut service = Service::open(&plan)?;
     let wishes = service.wishes().clone();

@@ -38,6 +38,8 @@ pub struct Surroundings<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     /// Files and folders that were looked at.
     looked_at: RefCell<BTreeSet<PathBuf>>,
+    /// What was found that refuses nothing.
+    warnings: RefCell<Vec<Problem>>,
     /// An included file as it would be; `None`: taken away.
     instead: Option<(PathBuf, Option<String>)>,
 }
@@ -45,7 +47,8 @@ pub struct Surroundings<'a> {
 impl<'a> Surroundings<'a> {
     /// `file`: its name, for messages; `folder`: where relative paths in it start; `env`: gives environment variables.
     pub fn new(file: impl Into<PathBuf>, folder: impl Into<PathBuf>, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { file: file.into(), folder: folder.into(), env, looked_at: RefCell::default(), instead: None }
+        let (looked_at, warnings) = (RefCell::default(), RefCell::default());
+        Self { file: file.into(), folder: folder.into(), env, looked_at, warnings, instead: None }
     }
 
     fn note(&self, path: &Path) {
@@ -59,6 +62,8 @@ pub struct Loaded {
     pub plan: Result<Plan, ConfigError>,
     /// Files and folders that it depends on: the file itself, those included with their folder, and those with passwords.
     pub depends_on: BTreeSet<PathBuf>,
+    /// What its author should know, though it refuses nothing: a key that has no effect any more.
+    pub warnings: Vec<Problem>,
 }
 
 /// Reads and checks a file, with the process's environment.
@@ -69,9 +74,13 @@ pub fn load(file: &Path) -> Result<Plan, ConfigError> {
     load_all(file).plan
 }
 
-/// The same, and what it depends on.
+/// The same, and what it depends on. Warnings go to the log, too.
 pub fn load_all(file: &Path) -> Loaded {
-    load_instead(file, None)
+    let loaded = load_instead(file, None);
+    for warning in &loaded.warnings {
+        tracing::warn!("{}", warning.line_of(file));
+    }
+    loaded
 }
 
 /// The same as if an included file had another text, or (`None`) were not there.
@@ -81,7 +90,8 @@ pub fn load_instead(file: &Path, instead: Option<(PathBuf, Option<String>)>) -> 
     let surroundings = Surroundings { instead, ..Surroundings::new(file, folder, &env) };
     surroundings.note(file);
     let plan = read_text(file).and_then(|text| parse(&text, &surroundings));
-    Loaded { plan, depends_on: surroundings.looked_at.into_inner() }
+    let (looked_at, warnings) = (surroundings.looked_at, surroundings.warnings);
+    Loaded { plan, depends_on: looked_at.into_inner(), warnings: warnings.into_inner() }
 }
 
 fn read_text(file: &Path) -> Result<String, ConfigError> {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use maskwatch_engine::Provider;
+use maskwatch_engine::{EngineOptions, Provider};
 use maskwatch_vision::statistics::StatisticsConfig;
 use maskwatch_vision::zone::Areas;
 
@@ -111,8 +111,6 @@ pub struct InferencePlan {
     pub classifier: Option<String>,
     /// Most frames in one run of the detector.
     pub max_batch: usize,
-    /// Longest time that a frame waits for company.
-    pub max_wait: Duration,
     /// Threads of one run; 0: all cores.
     pub threads: usize,
 }
@@ -120,16 +118,9 @@ pub struct InferencePlan {
 impl Default for InferencePlan {
     /// What runs where nothing is configured.
     fn default() -> Self {
-        Self {
-            provider: Provider::Auto,
-            library: None,
-            models_dir: find_models_dir(),
-            detector: "maskwatch-ssd-640".into(),
-            classifier: Some("maskwatch-cls".into()),
-            max_batch: 16,
-            max_wait: Duration::from_millis(20),
-            threads: 0,
-        }
+        let EngineOptions { provider, library, detector, classifier, max_batch, threads, .. } =
+            EngineOptions::default();
+        Self { provider, library, models_dir: find_models_dir(), detector, classifier, max_batch, threads }
     }
 }
 

@@ -134,7 +134,8 @@ pub struct RawInference {
     pub classifier: Option<String>,
     /// Most frames in one run of the detector, 1 to 64. Default: 16
     pub max_batch: Option<u32>,
-    /// Longest time that a frame waits for company, up to 1s. Default: 20ms
+    /// Has no effect any more: a frame waits only while the detector is busy
+    #[schemars(extend("deprecated" = true))]
     pub max_wait: Option<RawDuration>,
     /// Threads of one run on the CPU, up to 256; 0: all cores. Default: 0
     pub threads: Option<u32>,

@@ -82,12 +82,21 @@ impl Check<'_> {
     }
 
     fn problem(&mut self, at: &[Step], what: impl Into<String>, hint: impl Into<String>) {
+        self.problems.push(self.at(at, what, hint));
+    }
+
+    /// The same for what refuses nothing.
+    fn warning(&self, at: &[Step], what: impl Into<String>, hint: impl Into<String>) {
+        self.surroundings.warnings.borrow_mut().push(self.at(at, what, hint));
+    }
+
+    fn at(&self, at: &[Step], what: impl Into<String>, hint: impl Into<String>) -> Problem {
         let place = self.place(at);
         let problem = Problem::new(place.line, place.path, what).hint(hint);
-        self.problems.push(match self.file {
+        match self.file {
             Some(file) => problem.within(file),
             None => problem,
-        });
+        }
     }
 
     /// `value` where it is inside, else a problem and the value nevertheless.

@@ -1,10 +1,13 @@
 //! How an engine is set up, and what it says of itself.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+
+use maskwatch_vision::batch::BatchConfig;
 
 use crate::provider::Provider;
 
-/// Options of an engine. Values are final: no unset field means something else elsewhere.
+/// Options of an engine. Values are final: no unset field means something else elsewhere. The defaults are those of the
+/// program's configuration and of the element's properties, too.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Folder that holds one folder per model.
@@ -19,8 +22,6 @@ pub struct EngineOptions {
     pub library: Option<PathBuf>,
     /// Most frames in one detector run, at least 1.
     pub max_batch: usize,
-    /// A frame that waited this long is overdue: it goes before others.
-    pub max_wait: Duration,
     /// Threads of one network run on the CPU; 0: all cores.
     pub threads: usize,
     /// Folder for engines that a provider compiles (TensorRT, OpenVINO); `None`: `$XDG_CACHE_HOME/maskwatch`, else
@@ -36,8 +37,7 @@ impl Default for EngineOptions {
             classifier: Some("maskwatch-cls".into()),
             provider: Provider::Auto,
             library: None,
-            max_batch: 8,
-            max_wait: Duration::from_millis(40),
+            max_batch: BatchConfig::default().max_batch,
             threads: 0,
             cache_dir: None,
         }

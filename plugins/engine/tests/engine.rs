@@ -111,10 +111,7 @@ fn the_newest_picture_of_a_camera_wins() {
 #[test]
 fn a_silent_camera_holds_up_nobody() {
     let (models, recorder) = (Models::usual(), Recorder::new());
-    let mut options = models.options("faces", Some("masks"));
-    // Whoever waited for the silent ones would wait for ever.
-    options.max_wait = Duration::from_secs(100_000);
-    let engine = Engine::start(options, recorder.clone()).unwrap();
+    let engine = models.start("faces", Some("masks"), &recorder);
     let cameras: Vec<_> = (0..8).map(|number| engine.attach(&format!("camera {number}"), 1)).collect();
     for camera in &cameras {
         camera.analyze(grey(200), None).unwrap();

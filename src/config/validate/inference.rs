@@ -1,7 +1,6 @@
 //! Models and batching.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use maskwatch_engine::Provider;
 
@@ -37,8 +36,11 @@ pub(super) fn plan(check: &mut Check, raw: &RawInference) -> InferencePlan {
         let what = format!("{} is not there", check.said_path(&at("library"), written));
         check.problem(&at("library"), what, "leave the key out to have the library found; `make setup` fetches it");
     }
+    if raw.max_wait.is_some() {
+        let hint = "leave it out: a frame waits only while the detector is busy";
+        check.warning(&at("max_wait"), "has no effect any more", hint);
+    }
     let max_batch = raw.max_batch.map_or(usual.max_batch, |n| n as usize);
-    let max_wait = raw.max_wait.map_or(usual.max_wait, |wait| wait.0);
     let threads = raw.threads.map_or(usual.threads, |n| n as usize);
     InferencePlan {
         provider: raw.provider.map_or(usual.provider, provider),
@@ -47,7 +49,6 @@ pub(super) fn plan(check: &mut Check, raw: &RawInference) -> InferencePlan {
         detector,
         classifier,
         max_batch: check.range(&at("max_batch"), max_batch, (1, 64), "1 to 64"),
-        max_wait: check.range(&at("max_wait"), max_wait, (Duration::ZERO, Duration::from_secs(1)), "0s to 1s"),
         threads: check.range(&at("threads"), threads, (0, 256), "0 to 256; 0: all cores"),
     }
 }

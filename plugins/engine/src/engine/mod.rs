@@ -144,7 +144,7 @@ struct Parts {
 impl Parts {
     fn start(self) -> Result<Engine, EngineError> {
         let Self { options, observer, detector, detector_network, classifier } = self;
-        let config = BatchConfig { max_batch: options.max_batch, max_wait: options.max_wait, ..BatchConfig::default() };
+        let config = BatchConfig { max_batch: options.max_batch, ..BatchConfig::default() };
         let pool = Pool::new(detector_network.item_len(), options.max_batch + 2);
         let board = Arc::new(Board::new(config, pool));
         let shared = Arc::new(Shared {

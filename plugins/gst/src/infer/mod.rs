@@ -26,7 +26,7 @@
 //! | `hide` | bool, false | reports, and in sync mode buffers, say where faces may be, at a score far lower than that of a face |
 //! | `hide-score` | float, -1 | that score; below 0: the model's own |
 //! | `areas` | string, empty | zones, lines, ignore masks and least face height as JSON: the form of [`maskwatch_vision::zone::Areas`] |
-//! | `models-dir`, `detector`, `classifier`, `provider`, `library`, `max-batch`, `max-wait` | | for an engine that this element starts |
+//! | `models-dir`, `detector`, `classifier`, `provider`, `library`, `max-batch` | | for an engine that this element starts |
 //!
 //! ## Rules
 //! * A camera has at most [`MOST_IN_FLIGHT`] pictures in the engine; a frame due beyond that is dropped as `overload`

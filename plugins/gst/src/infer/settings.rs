@@ -1,7 +1,5 @@
 //! What the user sets: the properties of `maskinfer`.
 
-use std::time::Duration;
-
 use gst::{glib, prelude::*};
 use maskwatch_engine::{EngineOptions, Provider};
 use maskwatch_vision::zone::Areas;
@@ -28,7 +26,6 @@ pub(super) struct Settings {
     provider: String,
     library: String,
     max_batch: u32,
-    max_wait: u32,
 }
 
 impl Default for Settings {
@@ -51,7 +48,6 @@ impl Default for Settings {
             provider: options.provider.to_string(),
             library: String::new(),
             max_batch: u32::try_from(options.max_batch).unwrap_or(u32::MAX),
-            max_wait: u32::try_from(options.max_wait.as_millis()).unwrap_or(u32::MAX),
         }
     }
 }
@@ -89,7 +85,6 @@ impl Settings {
             provider,
             library: some(&self.library).map(Into::into),
             max_batch: self.max_batch as usize,
-            max_wait: Duration::from_millis(self.max_wait.into()),
             ..EngineOptions::default()
         })
     }
@@ -114,7 +109,6 @@ impl Settings {
             "provider" => self.provider = text(),
             "library" => self.library = text(),
             "max-batch" => self.max_batch = value.get().unwrap_or(self.max_batch),
-            "max-wait" => self.max_wait = value.get().unwrap_or(self.max_wait),
             _ => return false,
         }
         true
@@ -139,7 +133,6 @@ impl Settings {
             "provider" => self.provider.to_value(),
             "library" => self.library.to_value(),
             "max-batch" => self.max_batch.to_value(),
-            "max-wait" => self.max_wait.to_value(),
             _ => return None,
         })
     }
@@ -233,13 +226,6 @@ fn engine_properties(default: &Settings) -> Vec<glib::ParamSpec> {
         string("provider", "Provider", "auto, cpu, openvino, cuda or tensorrt", &default.provider),
         string("library", "Library", "ONNX Runtime's library; empty: searched for", &default.library),
         number("max-batch", "Most frames in a batch", "Most frames in one detector run", (1, 256), default.max_batch),
-        number(
-            "max-wait",
-            "Longest wait",
-            "Milliseconds after which a waiting frame goes before others",
-            (0, 10_000),
-            default.max_wait,
-        ),
     ]
 }
 

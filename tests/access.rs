@@ -5,45 +5,12 @@
 
 mod support;
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
-use support::http::{get, request};
+use support::http::get;
+use support::users::{command, done, look, refused};
 use support::{App, Process, maskwatch, root, soon, wait_until};
-
-/// Runs a command with a standard input.
-fn command(config: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut command = Command::new(maskwatch());
-    command.args(arguments).arg("-c").arg(config).current_dir(root());
-    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = pipes.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap_or_default();
-    child.wait_with_output().unwrap()
-}
-
-#[track_caller]
-fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-#[track_caller]
-fn refused(output: &Output, code: i32) -> String {
-    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The status of a GET with a user's password or a token (`mwt_…`).
-fn look(port: u16, path: &str, login: &str) -> u16 {
-    use base64::Engine;
-    let header = match login.strip_prefix("mwt_") {
-        Some(_) => format!("Bearer {login}"),
-        None => format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(login)),
-    };
-    request(port, "GET", path, &[("Authorization", &header)], b"").unwrap().status
-}
 
 #[test]
 fn users_and_tokens_from_the_first_to_the_last() {

@@ -209,3 +209,31 @@ fn a_log_that_was_full_says_how_many_lines_are_missing() {
     assert!(told > 5.0, "{text}");
     assert!(text.lines().last().unwrap().contains("ended"), "{text}");
 }
+
+#[test]
+fn a_users_file_that_cannot_be_written_is_said_and_read_on() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let users = disk.path().join("users.json");
+    let mut app = support::users::service_at(&users, "cameras: [{ name: north, url: 'rtsp://127.0.0.1:9/a' }]\n");
+    let add = || {
+        let body = serde_json::json!({ "name": "bert", "role": "viewer", "password": "battery staple" });
+        support::users::ask(app.http, "POST", "/api/v1/users", "anna:correct horse", &body)
+    };
+    for refuse in ["read-only", "full"] {
+        if refuse == "full" {
+            disk.fill()
+        } else {
+            disk.remount("ro")
+        }
+        let answer = add();
+        assert_eq!(answer.status, 507, "{refuse}: {}", answer.text());
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("users.json") && detail.contains("may this user write there"), "{detail}");
+        assert_eq!(support::users::look(app.http, "/api/v1/users", "anna:correct horse"), 200);
+        if refuse == "full" { disk.empty() } else { disk.remount("rw") }
+    }
+    assert_eq!(add().status, 201);
+    let names: Vec<_> = fs::read_dir(disk.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["users.json"], "nothing half is left behind");
+    assert_eq!(app.stop().code(), Some(0));
+}

@@ -14,7 +14,7 @@ pub(crate) const FORMAT: u64 = 1;
 /// Longest name of a user or a token, in characters.
 const LONGEST_NAME: usize = 64;
 /// Most users, and most tokens.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// Everybody who may come in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

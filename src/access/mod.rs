@@ -1,8 +1,9 @@
 //! Who may come in, what they may do, and on which cameras.
 //!
 //! People have passwords (argon2id) and machines have tokens (SHA-256 of 256 random bits). Both are in one file, which
-//! only `maskwatch user` and `maskwatch token` write ([`store`]). A service looks at the file once a second (`watch`)
-//! rather than at logins: who is taken out is to lose sessions and streams that are open, too.
+//! `maskwatch user` and `maskwatch token` write ([`store`]), and a service where an operator asks it to (`desk`). A service
+//! looks at the file once a second (`watch`) rather than at logins: who is taken out is to lose sessions and streams that
+//! are open, too.
 //!
 //! Failed logins slow down further ones (`throttle`), before anything about them is looked at. argon2 is worked out for
 //! one login at a time, so that nobody can take the machine's memory or cores by it.
@@ -10,6 +11,8 @@
 pub mod audit;
 pub mod book;
 mod caller;
+mod desk;
+pub mod edit;
 pub mod grant;
 pub mod password;
 mod proven;
@@ -31,6 +34,7 @@ use tokio::sync::watch as tell;
 pub use audit::{Audit, Deed};
 pub use book::{Book, Token, User};
 pub use caller::{Caller, Refusal};
+pub use desk::Asked;
 pub use grant::{Grant, Role, Scope};
 pub use store::UsersError;
 
@@ -102,11 +106,11 @@ struct Attempts {
 pub struct Access {
     rules: RwLock<Arc<Rules>>,
     book: RwLock<Arc<Book>>,
-    /// Held while rules and book are exchanged: they belong together.
-    changing: Mutex<()>,
     attempts: Mutex<Attempts>,
     /// Held while a password is hashed.
     hashing: Mutex<()>,
+    /// Held while the users file is taken up or changed, or another one is named: what is read last is what holds.
+    desk: Mutex<()>,
     audit: Audit,
     used: Used,
     metrics: AccessMetrics,
@@ -134,9 +138,9 @@ impl Access {
         let access = Arc::new(Self {
             rules: RwLock::new(Arc::new(rules)),
             book: RwLock::new(Arc::new(book)),
-            changing: Mutex::default(),
             attempts: Mutex::default(),
             hashing: Mutex::default(),
+            desk: Mutex::default(),
             audit: Audit::default(),
             used: Used::open(state_dir),
             metrics,
@@ -152,13 +156,13 @@ impl Access {
     /// # Errors
     /// The users file cannot be used; nothing changes then.
     pub fn change(&self, plan: &AccessPlan, login: Option<&Credentials>) -> Result<(), AccessError> {
-        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         let (rules, book) = Rules::read(plan, login)?;
         if rules.users.is_some() {
             self.metrics.users_file_ok(true);
         }
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
-        self.take_up(book);
+        self.take_up(book, None);
         // Also where the book is the same.
         self.weed_out();
         Ok(())

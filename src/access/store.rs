@@ -1,7 +1,7 @@
 //! The users file on disk: read with care, written whole or not at all.
 //!
-//! Only `maskwatch user` and `maskwatch token` write it; a service reads it. So it may lie where the service cannot
-//! write, and two writers (two people at a terminal) take turns by a lock on the folder.
+//! `maskwatch user` and `maskwatch token` write it, and a service where an operator asks it to; it may lie where the service
+//! cannot write, and then the service says so. Two writers take turns by a lock on the folder.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};

@@ -62,6 +62,11 @@ impl Used {
         }
     }
 
+    /// When it was used last, as far as is known.
+    pub(crate) fn last(&self, sha256: &str) -> Option<SystemTime> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).used.get(sha256).copied()
+    }
+
     /// Writes what has changed. A disk that refuses costs nothing but this knowledge; it is tried again.
     pub(crate) fn write(&self) {
         let Some(file) = &self.file else { return };

@@ -30,6 +30,10 @@ impl UsersFile {
         Ok((Self { path: path.to_owned(), mark }, book))
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What the file holds now, where it is not what was read last.
     fn changed(&self) -> Option<Result<Book, UsersError>> {
         let now = Mark::now(&self.path);
@@ -59,12 +63,17 @@ pub(super) fn start(access: &Arc<Access>) -> std::io::Result<()> {
 impl Access {
     /// Takes up the users file if it has changed. What cannot be used changes nothing.
     pub(super) fn look(&self) {
-        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look_in_turn(None);
+    }
+
+    /// The same for who has the turn. `told`: of whom the audit hears otherwise.
+    pub(super) fn look_in_turn(&self, told: Option<&str>) {
         let Some(read) = self.rules().users.as_ref().and_then(UsersFile::changed) else { return };
         match read {
             Ok(book) => {
                 self.metrics.users_file_ok(true);
-                self.take_up(book);
+                self.take_up(book, told);
             }
             Err(error) => {
                 self.metrics.users_file_ok(false);
@@ -73,7 +82,7 @@ impl Access {
         }
     }
 
-    pub(super) fn take_up(&self, book: Book) {
+    pub(super) fn take_up(&self, book: Book, told: Option<&str>) {
         let book = Arc::new(book);
         let before =
             std::mem::replace(&mut *self.book.write().unwrap_or_else(PoisonError::into_inner), Arc::clone(&book));
@@ -82,11 +91,10 @@ impl Access {
             return;
         }
         self.weed_out();
-        deeds.into_iter().for_each(|deed| self.audit.note(deed));
+        let deeds = deeds.into_iter().filter(|deed| told.is_none() || deed.who.as_deref() != told);
+        deeds.for_each(|deed| self.audit.note(deed));
     }
-}
 
-impl Access {
     /// Sessions and streams end of all who are not who they were.
     pub(super) fn weed_out(&self) {
         self.attempts().sessions.retain(|owner| self.owner(owner).is_some());

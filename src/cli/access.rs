@@ -1,11 +1,11 @@
 //! The command line of `user` and `token`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use crate::access::Role;
+pub use crate::access::edit::Expiry;
 
 /// What `user` does.
 #[derive(Debug, Subcommand)]
@@ -106,20 +106,11 @@ pub struct TokenAddArgs {
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
     /// How long it holds, as 90d or 12h; or never, for one that ends only by `token remove`
-    #[arg(long, value_name = "TIME", default_value = "365d", value_parser = expiry)]
+    #[arg(long, value_name = "TIME", default_value = Expiry::USUAL, value_parser = Expiry::read)]
     pub expires: Expiry,
     /// Where tokens are.
     #[command(flatten)]
     pub file: UsersFileArgs,
-}
-
-/// How long a token holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// From now on.
-    After(Duration),
-    /// For ever.
-    Never,
 }
 
 fn person(text: &str) -> Result<Role, String> {
@@ -137,25 +128,12 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn expiry(text: &str) -> Result<Expiry, String> {
-    if text == "never" {
-        return Ok(Expiry::Never);
-    }
-    let duration = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
-    // Beyond, a date has more than four digits.
-    let duration = duration.filter(|duration| *duration < Duration::from_secs(100 * 366 * 24 * 3600));
-    duration.map(Expiry::After).ok_or_else(|| "write a number with its unit, such as 90d or 12h, or `never`".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn times_labels_and_roles_are_read() {
-        assert_eq!(expiry("never"), Ok(Expiry::Never));
-        assert_eq!(expiry("12h"), Ok(Expiry::After(Duration::from_secs(12 * 3600))));
-        assert!(expiry("0s").is_err() && expiry("90").is_err() && expiry("1000y").is_err());
+    fn labels_and_roles_are_read() {
         assert_eq!(label("site=mall-a"), Ok(("site".to_owned(), "mall-a".to_owned())));
         assert!(label("site").is_err() && label("=a").is_err() && label("a=").is_err());
         assert!(person("metrics").is_err());

@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use super::Usage;
-use super::user::{ChangeError, cameras, place, table};
+use super::user::{cameras, place, table, told};
 use crate::access::book::check_name;
-use crate::access::token::{Ticket, hash_of};
+use crate::access::edit::{Objection, check_grant};
 use crate::access::{Grant, Scope, Token, store, used};
-use crate::cli::{Expiry, TokenAddArgs, TokenCommand, UsersFileArgs};
+use crate::cli::{TokenAddArgs, TokenCommand, UsersFileArgs};
 use crate::shutdown::ExitStatus;
 
 /// Changes the users file, or shows its tokens. A running service takes the change up by itself.
@@ -25,25 +25,15 @@ pub(super) fn run(command: &TokenCommand) -> anyhow::Result<ExitStatus> {
 fn add(args: &TokenAddArgs) -> anyhow::Result<()> {
     check_name(&args.name).map_err(Usage)?;
     let grant = Grant { role: args.role, scope: Scope::of(args.labels.iter().cloned()) };
-    grant.check().map_err(|problem| Usage(problem.to_owned()))?;
+    check_grant(&grant).map_err(told)?;
     let (path, _) = place(&args.file)?;
-    let (ticket, created) = (Ticket::token(), SystemTime::now());
-    let expires = match args.expires {
-        Expiry::After(time) => Some(created + time),
-        Expiry::Never => None,
-    };
-    store::change(&path, |book| {
-        if book.tokens.iter().any(|token| token.name == args.name) {
-            let name = &args.name;
-            return Err(ChangeError::Refused(format!(
-                "there is a token {name} already (maskwatch token remove {name})"
-            )));
+    let change = store::change(&path, |book| book.add_token(&args.name, grant, args.expires, SystemTime::now()));
+    let (_, ticket) = change.map_err(|objection| match objection {
+        Objection::TokenThere(name) => {
+            Usage(format!("there is a token {name} already (maskwatch token remove {name})")).into()
         }
-        let (name, sha256) = (args.name.clone(), hash_of(&ticket));
-        book.tokens.push(Token { name, role: grant.role, labels: grant.scope, sha256, created, expires });
-        Ok(())
-    })
-    .map_err(ChangeError::told)?;
+        other => told(other),
+    })?;
     super::tell(&format!("added the token {} to {}; it is shown this once:", args.name, path.display()));
     super::print(&format!("{}\n", ticket.expose()))
 }
@@ -51,15 +41,7 @@ fn add(args: &TokenAddArgs) -> anyhow::Result<()> {
 fn remove(name: &str, file: &UsersFileArgs) -> anyhow::Result<()> {
     let (path, _) = place(file)?;
     store::read(&path)?;
-    store::change(&path, |book| {
-        let before = book.tokens.len();
-        book.tokens.retain(|token| token.name != name);
-        if book.tokens.len() == before {
-            return Err(ChangeError::Refused(format!("there is no token {name} in {}", path.display())));
-        }
-        Ok(())
-    })
-    .map_err(ChangeError::told)?;
+    store::change(&path, |book| book.remove_token(name)).map_err(told)?;
     super::tell(&format!("removed the token {name} from {}", path.display()));
     Ok(())
 }

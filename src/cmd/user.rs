@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use super::Usage;
-use crate::access::book::check_name;
+use crate::access::edit::{Objection, UserChange, check_user};
 use crate::access::{Grant, Scope, User, UsersError, password, store};
 use crate::cli::{UserAddArgs, UserCommand, UserPasswdArgs, UsersFileArgs};
 use crate::config;
@@ -36,51 +36,35 @@ pub(super) fn place(args: &UsersFileArgs) -> anyhow::Result<(PathBuf, Option<Pat
     Ok((place.users_file.ok_or_else(missing)?, Some(place.state_dir)))
 }
 
-/// What goes wrong while the file is changed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ChangeError {
-    #[error(transparent)]
-    Users(#[from] UsersError),
-    #[error("{0}")]
-    Refused(String),
-}
-
-impl ChangeError {
-    /// What is refused for what was asked is bad usage.
-    pub(super) fn told(self) -> anyhow::Error {
-        match self {
-            Self::Users(error) => error.into(),
-            Self::Refused(what) => Usage(what).into(),
-        }
+/// What is refused for what was asked is bad usage; what the file is at fault for is not.
+pub(super) fn told(objection: Objection) -> anyhow::Error {
+    match objection {
+        Objection::File(error) => error.into(),
+        other => Usage(other.to_string()).into(),
     }
 }
 
 fn add(args: &UserAddArgs) -> anyhow::Result<()> {
-    check_name(&args.name).map_err(Usage)?;
     let grant = Grant { role: args.role, scope: Scope::of(args.labels.iter().cloned()) };
-    grant.check().map_err(|problem| Usage(problem.to_owned()))?;
+    check_user(&args.name, &grant).map_err(told)?;
     let (path, _) = place(&args.file)?;
-    let taken = |exists: bool| if exists { Err(ChangeError::Refused(exists_already(&args.name))) } else { Ok(()) };
+    let taken = |objection| match objection {
+        Objection::UserThere(name) => {
+            let hint = format!("another password: maskwatch user passwd {name}; another role: remove, then add");
+            Usage(format!("{name} is there already ({hint})")).into()
+        }
+        other => told(other),
+    };
     // Before the password is asked for; and again below, in case of two who add at once.
     match store::read(&path) {
-        Ok(book) => taken(book.user(&args.name).is_some()).map_err(ChangeError::told)?,
-        Err(UsersError::Missing(_)) => {}
+        Ok(book) if book.user(&args.name).is_some() => return Err(taken(Objection::UserThere(args.name.clone()))),
+        Ok(_) | Err(UsersError::Missing(_)) => {}
         Err(error) => return Err(error.into()),
     }
     let password = hashed(&args.name)?;
-    store::change(&path, |book| {
-        taken(book.user(&args.name).is_some())?;
-        let (name, changed) = (args.name.clone(), SystemTime::now());
-        book.users.push(User { name, role: grant.role, labels: grant.scope, password, changed });
-        Ok(())
-    })
-    .map_err(ChangeError::told)?;
+    store::change(&path, |book| book.add_user(&args.name, grant, password, SystemTime::now())).map_err(taken)?;
     super::tell(&format!("added {} to {}", args.name, path.display()));
     Ok(())
-}
-
-fn exists_already(name: &str) -> String {
-    format!("{name} is there already (another password: maskwatch user passwd {name}; another role: remove, then add)")
 }
 
 fn hashed(name: &str) -> anyhow::Result<String> {
@@ -90,17 +74,11 @@ fn hashed(name: &str) -> anyhow::Result<String> {
 
 fn passwd(args: &UserPasswdArgs) -> anyhow::Result<()> {
     let (path, _) = place(&args.file)?;
-    let nobody = || ChangeError::Refused(format!("there is no user {} in {}", args.name, path.display()));
     if store::read(&path)?.user(&args.name).is_none() {
-        return Err(nobody().told());
+        return Err(told(Objection::NoUser(args.name.clone())));
     }
-    let password = hashed(&args.name)?;
-    store::change(&path, |book| {
-        let user = book.users.iter_mut().find(|user| user.name == args.name).ok_or_else(nobody)?;
-        (user.password, user.changed) = (password, SystemTime::now());
-        Ok(())
-    })
-    .map_err(ChangeError::told)?;
+    let change = UserChange { password: Some(hashed(&args.name)?), ..UserChange::default() };
+    store::change(&path, |book| book.change_user(&args.name, change, SystemTime::now())).map_err(told)?;
     super::tell(&format!("{} has another password; sessions with the old one end", args.name));
     Ok(())
 }
@@ -109,15 +87,7 @@ fn remove(name: &str, file: &UsersFileArgs) -> anyhow::Result<()> {
     let (path, _) = place(file)?;
     // A missing file is not made for this.
     store::read(&path)?;
-    store::change(&path, |book| {
-        let before = book.users.len();
-        book.users.retain(|user| user.name != name);
-        if book.users.len() == before {
-            return Err(ChangeError::Refused(format!("there is no user {name} in {}", path.display())));
-        }
-        Ok(())
-    })
-    .map_err(ChangeError::told)?;
+    store::change(&path, |book| book.remove_user(name)).map_err(told)?;
     super::tell(&format!("removed {name} from {}", path.display()));
     Ok(())
 }

@@ -72,19 +72,20 @@ pub(super) async fn remove(
 /// The camera as the caller has seen it, where they say so (`If-Match`): between this look and the change it may be changed
 /// by others, so the plan itself is what is compared then.
 fn seen(state: &super::State, name: &str, headers: &HeaderMap) -> Result<Option<Box<CameraPlan>>, Problem> {
-    let given: Vec<&str> = headers
-        .get_all(header::IF_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .collect();
+    let given: Vec<&str> = if_match(headers).collect();
     if given.is_empty() {
         return Ok(None);
     }
     let entry = state.roster.get(name).ok_or_else(cameras::unknown)?;
     let tag = state.tags.camera(&entry.plan);
-    let fits = given.iter().map(|one| one.trim()).any(|one| one == "*" || one == tag);
+    let fits = given.iter().any(|one| *one == "*" || *one == tag);
     if fits { Ok(Some(Box::new(entry.plan.clone()))) } else { Err(problem(&Objection::Changed)) }
+}
+
+/// Tags that the caller has seen.
+pub(super) fn if_match(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::IF_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 async fn wish(

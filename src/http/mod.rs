@@ -25,7 +25,9 @@ mod session;
 mod snapshot;
 mod table;
 mod tags;
+mod tokens;
 mod totals;
+mod users;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};

@@ -1,5 +1,7 @@
 //! What answers where.
 
+mod access;
+
 use std::sync::Arc;
 
 use axum::extract::{self, DefaultBodyLimit};
@@ -15,9 +17,7 @@ use super::api::CameraView;
 use super::openapi::{Operation, Routes};
 use super::people::CameraPeople;
 use super::problem::Problem;
-use super::{
-    State, about, audit, cameras, change, config, discover, events, guard, people, probe, session, tags, totals,
-};
+use super::{State, about, cameras, change, config, discover, events, guard, people, probe, tags, totals};
 use crate::access::{Caller, Role};
 use crate::discover::Discovery;
 use crate::metrics;
@@ -42,7 +42,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
 
 /// Every route, with its entry in the document. `login`: whether one is asked for.
 fn routes(login: bool) -> Routes {
-    Routes::new(login)
+    access::access(Routes::new(login))
         .get("/", page, Operation::new("getPage", "The web page").media("text/html", "The page"))
         .get("/page.js", script, Operation::new("getScript", "Its script").media("text/javascript", "The script"))
         .get(
@@ -197,37 +197,6 @@ fn routes(login: bool) -> Routes {
                 .json::<config::ReloadView>(422, "It is refused; nothing has changed")
                 .problem(503, "Too many wait, or the service ends")
                 .problem(504, "Not done yet"),
-        )
-        .get(
-            "/api/v1/session",
-            session::who,
-            Operation::new("getSession", "Who has come in").json::<session::Who>(200, "That is you"),
-        )
-        .post(
-            "/api/v1/session",
-            session::begin,
-            Operation::new("beginSession", "Comes in by name and password, for browsers: a cookie is set")
-                .open()
-                .body::<session::Login>()
-                .json::<session::Who>(200, "That is you")
-                .bad_body()
-                .problem(401, "The user name or the password is wrong")
-                .problem(403, "Sessions are for users, and for pages of this server")
-                .problem(409, "There is no login here")
-                .problem(429, "Too many failed logins, or too many at a time"),
-        )
-        .delete(
-            "/api/v1/session",
-            session::end,
-            Operation::new("endSession", "Goes; the cookie is taken away").open().done(204, "Gone"),
-        )
-        .get(
-            "/api/v1/audit",
-            audit::latest,
-            Operation::new("getAudit", "Who did what, the newest first")
-                .query::<audit::Which>()
-                .json::<audit::Audit>(200, "The latest entries")
-                .problem(400, "The query is not understood"),
         )
         .post(
             "/api/v1/probe",

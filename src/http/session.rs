@@ -82,6 +82,12 @@ pub(super) async fn begin(
     ([(header::SET_COOKIE, cookie)], Json(view(&caller))).into_response()
 }
 
+/// The cookie of a session that takes the place of one that a change has ended.
+pub(super) fn renewed(state: &State, caller: &Caller, from: std::net::IpAddr) -> Option<HeaderValue> {
+    let (id, longest) = state.access.begin_session(caller, from)?;
+    Some(cookie(id.expose(), longest.as_secs(), state.secure))
+}
+
 pub(super) async fn end(state: Shared, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
     // That of the cookie: nobody else knows its id, so nobody else can end it.
     cookies(&headers).for_each(|id| state.access.end_session(id, peer.0));

@@ -71,6 +71,10 @@ pub(super) const TABLE: &[Row] = &[
     row("/api/v1/events", VIEWER, OPERATOR, About::Seen),
     // A login is begun by who has none yet, and ended by whoever has the cookie.
     row("/api/v1/session", VIEWER, OPEN, About::Nothing),
+    row("/api/v1/users", OPERATOR, OPERATOR, About::All),
+    row("/api/v1/users/{name}", OPERATOR, OPERATOR, About::All),
+    row("/api/v1/tokens", OPERATOR, OPERATOR, About::All),
+    row("/api/v1/tokens/{name}", OPERATOR, OPERATOR, About::All),
     row("/api/v1/audit", OPERATOR, OPERATOR, About::All),
 ];
 

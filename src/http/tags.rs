@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::access::User;
 use crate::config::plan::CameraPlan;
 
 /// Bytes of a digest that make a tag.
@@ -31,16 +32,27 @@ impl Tags {
 
     /// Of the configuration of these cameras, in this order.
     pub(super) fn all<'a>(&self, plans: impl IntoIterator<Item = &'a CameraPlan>) -> String {
+        self.made(|mac| {
+            for plan in plans {
+                let password = plan.credentials.as_ref().map_or("", |login| login.password.expose());
+                // `Debug` has all but what may be secret.
+                for part in [&format!("{plan:?}"), plan.url.expose(), password] {
+                    mac.update(&(part.len() as u64).to_be_bytes());
+                    mac.update(part.as_bytes());
+                }
+            }
+        })
+    }
+
+    /// Of these users, in this order: another one after every change of them, passwords included.
+    pub(super) fn users<'a>(&self, users: impl IntoIterator<Item = &'a User>) -> String {
+        self.made(|mac| users.into_iter().for_each(|user| mac.update(&user.fingerprint())))
+    }
+
+    fn made(&self, fill: impl FnOnce(&mut Hmac<Sha256>)) -> String {
         // Keys of any length will do.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else { return String::new() };
-        for plan in plans {
-            let password = plan.credentials.as_ref().map_or("", |login| login.password.expose());
-            // `Debug` has all but what may be secret.
-            for part in [&format!("{plan:?}"), plan.url.expose(), password] {
-                mac.update(&(part.len() as u64).to_be_bytes());
-                mac.update(part.as_bytes());
-            }
-        }
+        fill(&mut mac);
         quoted(&mac.finalize().into_bytes())
     }
 }

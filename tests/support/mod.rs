@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod onvif;
 pub mod peer;
 pub mod process;
+pub mod users;
 pub mod wait;
 pub mod web;
 

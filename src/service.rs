@@ -96,10 +96,12 @@ impl Service {
         let metrics = Metrics::new().context("metrics")?;
         let access = Access::start(&plan.access, plan.http.auth.as_ref(), plan.state_dir.as_deref(), &metrics)?;
         let tls = TlsMetrics::new(metrics.registry()).context("metrics")?;
-        let open = |plan| Certificate::open("http", plan, tls);
-        let certificate = plan.http.tls.as_ref().map(open).transpose()?;
+        let open = |server, plan: &Option<_>| {
+            plan.as_ref().map(|plan| Certificate::open(server, plan, tls.clone())).transpose()
+        };
+        let (certificate, rtsp_certificate) = (open("http", &plan.http.tls)?, open("rtsp", &plan.rtsp.tls)?);
         let listening = Listening::bind(plan.http.listen)?;
-        let rtsp = RtspServer::start(&plan.rtsp, &metrics)?;
+        let rtsp = RtspServer::start(&plan.rtsp, Arc::clone(&access), rtsp_certificate, &metrics)?;
         let standing = Standing::new(Arc::clone(&metrics));
         let (wishes, wished) = Wishes::new();
 
@@ -117,7 +119,7 @@ impl Service {
             &events,
             (Arc::clone(&standing), wishes.clone()),
             Arc::clone(&network),
-            rtsp.address().port(),
+            (rtsp.scheme(), rtsp.address().port()),
             Arc::clone(&access),
             plan.http.tls.is_some(),
         );
@@ -180,12 +182,12 @@ impl Service {
         let http = reachable(self.http_address());
         let scheme = self.http.scheme();
         let mut text = format!("Page      {scheme}://{http}/\nMetrics   {scheme}://{http}/metrics\n");
-        let cameras = self.fleet.cameras();
+        let (cameras, streams) = (self.fleet.cameras(), self.fleet.shared().rtsp.scheme());
         if cameras.len() > 1 {
-            text += &format!("All       rtsp://{rtsp}/{}\n", crate::rtsp::MOSAIC);
+            text += &format!("All       {streams}://{rtsp}/{}\n", crate::rtsp::MOSAIC);
         }
         for camera in cameras {
-            text += &format!("Stream    rtsp://{rtsp}/{}\n", camera.name());
+            text += &format!("Stream    {streams}://{rtsp}/{}\n", camera.name());
         }
         text
     }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use image::RgbImage;
-use maskwatch::config::plan::{CameraPlan, ListenPlan, Privacy};
+use maskwatch::access::Access;
+use maskwatch::config::plan::{AccessPlan, CameraPlan, ListenPlan, Privacy};
 use maskwatch::frames::{Shown, Subscription};
 use maskwatch::metrics::Metrics;
 use maskwatch::rtsp::{RtspServer, Stream};
@@ -164,13 +165,16 @@ fn a_camera_that_is_not_analysed_is_hidden_as_a_whole() {
     let clean = grab::pictures(clip.to_str().unwrap(), "", 1, soon()).remove(0);
     // No engine answers.
     let rig = Rig::with_metrics(blurred(&url(&clip)), &metrics);
-    let server = RtspServer::start(&ListenPlan::plain(([127, 0, 0, 1], 0).into(), None), &metrics).unwrap();
+    let access = Access::start(&AccessPlan::default(), None, None, &metrics).unwrap();
+    let listen = ListenPlan::plain(([127, 0, 0, 1], 0).into(), None);
+    let server = RtspServer::start(&listen, access, None, &metrics).unwrap();
     server.add(Stream {
         hub: Arc::clone(&rig.hub),
         status: Arc::clone(rig.camera.status()),
         metrics: Arc::clone(&rig.metrics),
         output: rig.camera.plan().output,
         areas: Arc::default(),
+        labels: Default::default(),
     });
     rig.wait_up();
     wait_until("a hidden picture", soon(), || rig.hub.latest().is_some());

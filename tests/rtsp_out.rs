@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use maskwatch::config::plan::{Credentials, ListenPlan, OutputPlan};
+use maskwatch::access::Access;
+use maskwatch::config::plan::{AccessPlan, Credentials, ListenPlan, OutputPlan};
 use maskwatch::config::secret::Secret;
 use maskwatch::metrics::Metrics;
-use maskwatch::rtsp::{RtspServer, Stream};
+use maskwatch::rtsp::{RtspError, RtspServer, Stream};
 use maskwatch::sim;
 
 mod rig;
@@ -45,7 +46,7 @@ impl Bench {
         let cameras = simulate(&clips.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
         let metrics = Metrics::new().unwrap();
         let listen = ListenPlan::plain(([127, 0, 0, 1], 0).into(), auth);
-        let server = RtspServer::start(&listen, &metrics).unwrap();
+        let server = open(&listen, &metrics).unwrap();
         let rigs: Vec<_> = (0..sizes.len())
             .map(|index| {
                 let rig = Rig::with_metrics(plan(NAMES[index], &cameras.url(index)), &metrics);
@@ -54,6 +55,7 @@ impl Bench {
                     status: Arc::clone(rig.camera.status()),
                     metrics: Arc::clone(&rig.metrics),
                     areas: Arc::default(),
+                    labels: Default::default(),
                     output: rig.camera.plan().output,
                 });
                 rig
@@ -77,6 +79,12 @@ impl Bench {
     fn wait_up(&self) {
         self.rigs.iter().for_each(Rig::wait_up);
     }
+}
+
+/// A server without users.
+fn open(listen: &ListenPlan, metrics: &Arc<Metrics>) -> Result<RtspServer, RtspError> {
+    let access = Access::start(&AccessPlan::default(), None, None, metrics).unwrap();
+    RtspServer::start(listen, access, None, metrics)
 }
 
 #[track_caller]
@@ -215,6 +223,7 @@ fn a_stream_can_be_slower_than_its_camera_and_go_away() {
         metrics: Arc::clone(&rig.metrics),
         output: OutputPlan { bitrate_kbps: 500, max_fps: Some(5), zones: false },
         areas: Arc::default(),
+        labels: Default::default(),
     });
     let packets = grab::packets(&bench.server.url("gate"), "tcp", 20, soon());
     times_rise(&packets);
@@ -240,7 +249,7 @@ fn a_taken_port_is_named() {
     gst::init().unwrap();
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let listen = ListenPlan::plain(taken.local_addr().unwrap(), None);
-    let error = RtspServer::start(&listen, &Metrics::new().unwrap()).err().unwrap().to_string();
+    let error = open(&listen, &Metrics::new().unwrap()).err().unwrap().to_string();
     assert!(error.contains("in use") && error.contains(&listen.listen.port().to_string()), "{error}");
 }
 

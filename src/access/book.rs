@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::digest::DigestForm;
 use super::grant::{Grant, Role, Scope};
 use super::password;
 use super::token::{self, Fingerprint};
@@ -40,6 +41,9 @@ pub struct User {
     pub labels: Scope,
     /// A PHC string of argon2id.
     pub password: String,
+    /// For Digest at the streams, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtsp_digest: Option<DigestForm>,
     /// When the password was set.
     #[serde(with = "stamp")]
     pub changed: SystemTime,
@@ -74,7 +78,8 @@ impl User {
 
     /// Another one as soon as anything about the user changes: what was proven before is void then.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
-        of_fields(&["user", &self.name, self.role.as_str(), &self.labels.to_string(), &self.password])
+        let digest = self.rtsp_digest.as_ref().map_or("", DigestForm::expose);
+        of_fields(&["user", &self.name, self.role.as_str(), &self.labels.to_string(), &self.password, digest])
     }
 }
 
@@ -166,7 +171,8 @@ impl Book {
             return Err("a name is there twice".to_owned());
         }
         for user in &self.users {
-            if !password::is_hash(&user.password) || user.role == Role::Metrics {
+            let digest_fits = user.rtsp_digest.as_ref().is_none_or(DigestForm::is_whole);
+            if !password::is_hash(&user.password) || !digest_fits || user.role == Role::Metrics {
                 return Err(format!("user {}", user.name));
             }
             user.grant().check().map_err(|problem| format!("user {}: {problem}", user.name))?;

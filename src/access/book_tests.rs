@@ -14,7 +14,7 @@ fn user(name: &str, role: Role, labels: &[(&str, &str)]) -> User {
         role,
         labels: Scope::of(labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))),
         password: HASH.to_owned(),
-
+        rtsp_digest: None,
         changed: SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_971_200),
     }
 }

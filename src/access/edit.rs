@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::book::{Book, MOST, Token, User, check_name};
+use super::digest::DigestForm;
 use super::grant::{Grant, Role};
 use super::store::UsersError;
 use super::token::{Ticket, hash_of};
@@ -79,13 +80,23 @@ impl Expiry {
     }
 }
 
+/// A password that somebody is given.
+pub struct NewPassword {
+    /// Of [`super::password::hash`].
+    pub hash: String,
+    /// For Digest, where that is wanted.
+    pub form: DigestForm,
+}
+
 /// What of a user is to be another from now on; what is `None` stays.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct UserChange {
     /// Role and cameras.
     pub grant: Option<Grant>,
-    /// A hash of [`super::password::hash`].
-    pub password: Option<String>,
+    /// Another one.
+    pub password: Option<NewPassword>,
+    /// Whether the form for Digest is kept, too. It can be made of a password alone.
+    pub rtsp_digest: Option<bool>,
 }
 
 /// Whether somebody may be given this.
@@ -118,11 +129,18 @@ pub fn check_user(name: &str, grant: &Grant) -> Result<(), Objection> {
 }
 
 impl Book {
-    /// Somebody comes. `password`: a hash.
+    /// Somebody comes. `rtsp_digest`: they may log in at the streams by Digest, too.
     ///
     /// # Errors
     /// The name is taken or none, the role does not fit, or there is no place.
-    pub fn add_user(&mut self, name: &str, grant: Grant, password: String, now: SystemTime) -> Result<(), Objection> {
+    pub fn add_user(
+        &mut self,
+        name: &str,
+        grant: Grant,
+        new: NewPassword,
+        rtsp_digest: bool,
+        now: SystemTime,
+    ) -> Result<(), Objection> {
         check_user(name, &grant)?;
         if self.user(name).is_some() {
             return Err(Objection::UserThere(name.to_owned()));
@@ -130,8 +148,9 @@ impl Book {
         if self.users.len() >= MOST {
             return Err(Objection::Full);
         }
-        let Grant { role, scope } = grant;
-        self.users.push(User { name: name.to_owned(), role, labels: scope, password, changed: now });
+        let (name, Grant { role, scope }) = (name.to_owned(), grant);
+        let rtsp_digest = rtsp_digest.then_some(new.form);
+        self.users.push(User { name, role, labels: scope, password: new.hash, rtsp_digest, changed: now });
         Ok(())
     }
 
@@ -146,8 +165,17 @@ impl Book {
             check_user(name, &grant)?;
             (user.role, user.labels) = (grant.role, grant.scope);
         }
-        if let Some(password) = change.password {
-            (user.password, user.changed) = (password, now);
+        match (change.password, change.rtsp_digest) {
+            (Some(new), wanted) => {
+                let kept = wanted.unwrap_or(user.rtsp_digest.is_some());
+                (user.password, user.rtsp_digest, user.changed) = (new.hash, kept.then_some(new.form), now);
+            }
+            (None, Some(true)) if user.rtsp_digest.is_none() => {
+                let what = "rtsp_digest: the form for Digest is made of the password: give one with it";
+                return Err(Objection::Unfit(what.to_owned()));
+            }
+            (None, Some(false)) => user.rtsp_digest = None,
+            (None, _) => {}
         }
         Ok(())
     }
@@ -221,14 +249,37 @@ mod tests {
         Grant { role: Role::Viewer, scope }
     }
 
+    fn new(hash: &str) -> NewPassword {
+        NewPassword { hash: hash.to_owned(), form: DigestForm::of("anna", hash) }
+    }
+
+    #[test]
+    fn the_form_for_digest_goes_with_its_password() {
+        let mut book = Book::new();
+        book.add_user("anna", viewer(&[]), new(HASH), false, NOW).unwrap();
+        let change = |book: &mut Book, password: Option<&str>, rtsp_digest| {
+            let change = UserChange { grant: None, password: password.map(new), rtsp_digest };
+            book.change_user("anna", change, NOW).map(|()| book.user("anna").unwrap().rtsp_digest.clone())
+        };
+        let other = HASH.replace("pDSO", "pDSP");
+        let of = |hash: &str| Some(DigestForm::of("anna", hash));
+        assert!(matches!(change(&mut book, None, Some(true)), Err(Objection::Unfit(_))), "of no password");
+        assert_eq!(change(&mut book, Some(HASH), None).unwrap(), None);
+        assert_eq!(change(&mut book, Some(HASH), Some(true)).unwrap(), of(HASH));
+        assert_eq!(change(&mut book, None, Some(true)).unwrap(), of(HASH));
+        assert_eq!(change(&mut book, Some(&other), None).unwrap(), of(&other), "never that of the old one");
+        assert_eq!(change(&mut book, None, Some(false)).unwrap(), None);
+        assert_eq!(change(&mut book, Some(HASH), Some(false)).unwrap(), None);
+    }
+
     #[test]
     fn what_is_refused_changes_nothing() {
         let mut book = Book::new();
-        book.add_user("anna", Grant::whole(Role::Operator), HASH.to_owned(), NOW).unwrap();
+        book.add_user("anna", Grant::whole(Role::Operator), new(HASH), false, NOW).unwrap();
         book.add_token("backup", viewer(&[]), Expiry::Never, NOW).unwrap();
         let before = book.clone();
-        let hash = || HASH.to_owned();
-        let add = |book: &mut Book, name: &str, grant: Grant| book.add_user(name, grant, hash(), NOW).unwrap_err();
+        let add =
+            |book: &mut Book, name: &str, grant: Grant| book.add_user(name, grant, new(HASH), false, NOW).unwrap_err();
         assert!(matches!(add(&mut book, "anna", viewer(&[])), Objection::UserThere(_)));
         for (name, grant) in [
             ("an:na", viewer(&[])),
@@ -241,7 +292,8 @@ mod tests {
         }
         let none = book.change_user("bert", UserChange::default(), NOW).unwrap_err();
         assert_eq!(none.to_string(), "there is no user bert");
-        let role = UserChange { grant: Some(Grant::whole(Role::Metrics)), password: Some(hash()) };
+        let role =
+            UserChange { grant: Some(Grant::whole(Role::Metrics)), password: Some(new(HASH)), rtsp_digest: None };
         assert!(matches!(book.change_user("anna", role, NOW), Err(Objection::Unfit(_))));
         assert!(matches!(book.remove_user("bert"), Err(Objection::NoUser(_))));
         assert!(matches!(book.remove_token("anna"), Err(Objection::NoToken(_))));
@@ -254,10 +306,10 @@ mod tests {
     fn a_book_is_never_made_so_full_that_it_cannot_be_read() {
         let mut book = Book::new();
         for n in 0..MOST {
-            book.add_user(&n.to_string(), viewer(&[]), HASH.to_owned(), NOW).unwrap();
+            book.add_user(&n.to_string(), viewer(&[]), new(HASH), false, NOW).unwrap();
             book.add_token(&n.to_string(), viewer(&[]), Expiry::Never, NOW).unwrap();
         }
-        assert!(matches!(book.add_user("more", viewer(&[]), HASH.to_owned(), NOW), Err(Objection::Full)));
+        assert!(matches!(book.add_user("more", viewer(&[]), new(HASH), false, NOW), Err(Objection::Full)));
         assert!(matches!(book.add_token("more", viewer(&[]), Expiry::Never, NOW), Err(Objection::Full)));
         assert!(Book::read(book.text().unwrap().as_bytes()).is_ok());
     }
@@ -265,13 +317,13 @@ mod tests {
     #[test]
     fn people_and_tokens_come_change_and_go() {
         let mut book = Book::new();
-        book.add_user("anna", Grant::whole(Role::Operator), HASH.to_owned(), NOW).unwrap();
+        book.add_user("anna", Grant::whole(Role::Operator), new(HASH), false, NOW).unwrap();
         let later = NOW + Duration::from_secs(9);
         let grant = viewer(&[("site", "mall-a")]);
-        book.change_user("anna", UserChange { grant: Some(grant.clone()), password: None }, later).unwrap();
+        book.change_user("anna", UserChange { grant: Some(grant.clone()), ..UserChange::default() }, later).unwrap();
         assert_eq!((book.user("anna").unwrap().grant(), book.user("anna").unwrap().changed), (grant, NOW));
         let other = HASH.replace("pDSO", "pDSP");
-        book.change_user("anna", UserChange { grant: None, password: Some(other.clone()) }, later).unwrap();
+        book.change_user("anna", UserChange { password: Some(new(&other)), ..UserChange::default() }, later).unwrap();
         assert_eq!((&book.user("anna").unwrap().password, book.user("anna").unwrap().changed), (&other, later));
         assert!(!book.has_operator());
         let ten = Expiry::After(Duration::from_secs(10));

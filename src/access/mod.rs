@@ -12,12 +12,14 @@ pub mod audit;
 pub mod book;
 mod caller;
 mod desk;
+pub mod digest;
 pub mod edit;
 pub mod grant;
 pub mod password;
 mod proven;
 mod sessions;
 pub mod store;
+mod streams;
 mod throttle;
 pub mod token;
 pub(crate) mod used;
@@ -35,8 +37,10 @@ pub use audit::{Audit, Deed};
 pub use book::{Book, Token, User};
 pub use caller::{Caller, Refusal};
 pub use desk::Asked;
+pub use digest::DigestForm;
 pub use grant::{Grant, Role, Scope};
 pub use store::UsersError;
+pub use streams::{Shown, StreamLogin};
 
 use crate::config::plan::{AccessPlan, Credentials};
 use crate::metrics::{AccessMetrics, LoginResult, Metrics};
@@ -210,10 +214,15 @@ impl Access {
                 return Err(self.wrong(from, Some(name)));
             }
         }
+        Ok(self.proven(name, password))
+    }
+
+    /// A user whose password was right a moment ago.
+    fn proven(&self, name: &str, password: &str) -> Option<Caller> {
         let book = self.book();
-        let Some(user) = book.user(name) else { return Ok(None) };
+        let user = book.user(name)?;
         let holds = self.attempts().proven.holds(Instant::now(), user.fingerprint(), password);
-        Ok(holds.then(|| Caller::user(user)))
+        holds.then(|| Caller::user(user))
     }
 
     /// A login by name and password. Takes some ten milliseconds, and waits for others that are looked at.
@@ -221,7 +230,15 @@ impl Access {
     /// # Errors
     /// As of [`Self::quick`].
     pub fn login(&self, from: IpAddr, name: &str, password: &str) -> Result<Caller, Refusal> {
-        if let Some(caller) = self.quick(from, name, password)? {
+        match self.quick(from, name, password)? {
+            Some(caller) => Ok(caller),
+            None => self.user(from, name, password),
+        }
+    }
+
+    /// A user's login, by the password's hash where it was not right a moment ago.
+    fn user(&self, from: IpAddr, name: &str, password: &str) -> Result<Caller, Refusal> {
+        if let Some(caller) = self.proven(name, password) {
             return Ok(caller);
         }
         let _turn = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -157,7 +157,7 @@ mod tests {
         change(path, |book| {
             let (role, labels) = (Role::Viewer, Scope::default());
             let (password, changed) = (HASH.to_owned(), std::time::SystemTime::now());
-            book.users.push(User { name, role, labels, password, changed });
+            book.users.push(User { name, role, labels, password, rtsp_digest: None, changed });
             Ok(())
         })
     }

@@ -7,7 +7,7 @@ const GUARD: &str = "correct horse";
 
 fn user(name: &str, password: &str, role: Role) -> User {
     let (labels, password) = (Scope::default(), password::hash(password).unwrap());
-    User { name: name.to_owned(), role, labels, password, changed: SystemTime::now() }
+    User { name: name.to_owned(), role, labels, password, rtsp_digest: None, changed: SystemTime::now() }
 }
 
 fn write(path: &Path, change: impl FnOnce(&mut Book)) {

@@ -79,6 +79,9 @@ pub struct UserAddArgs {
     /// A viewer sees only cameras with this label; with several, those that have them all
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
+    /// Keep the password as MD5, too: for players of the streams without TLS. Who reads it can log in with it there
+    #[arg(long)]
+    pub rtsp_digest: bool,
     /// Where users are.
     #[command(flatten)]
     pub file: UsersFileArgs,
@@ -89,6 +92,12 @@ pub struct UserAddArgs {
 pub struct UserPasswdArgs {
     /// Who
     pub name: String,
+    /// Keep the password as MD5, too, as `user add --rtsp-digest` does; whoever has it keeps it by themselves
+    #[arg(long)]
+    pub rtsp_digest: bool,
+    /// Keep the password as MD5 no longer
+    #[arg(long, conflicts_with = "rtsp_digest")]
+    pub no_rtsp_digest: bool,
     /// Where users are.
     #[command(flatten)]
     pub file: UsersFileArgs,

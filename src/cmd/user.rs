@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use super::Usage;
-use crate::access::edit::{Objection, UserChange, check_user};
-use crate::access::{Grant, Scope, User, UsersError, password, store};
+use crate::access::edit::{NewPassword, Objection, UserChange, check_user};
+use crate::access::{DigestForm, Grant, Scope, User, UsersError, password, store};
 use crate::cli::{UserAddArgs, UserCommand, UserPasswdArgs, UsersFileArgs};
 use crate::config;
 use crate::shutdown::ExitStatus;
@@ -61,15 +61,18 @@ fn add(args: &UserAddArgs) -> anyhow::Result<()> {
         Ok(_) | Err(UsersError::Missing(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    let password = hashed(&args.name)?;
-    store::change(&path, |book| book.add_user(&args.name, grant, password, SystemTime::now())).map_err(taken)?;
+    let new = new_password(&args.name)?;
+    store::change(&path, |book| book.add_user(&args.name, grant, new, args.rtsp_digest, SystemTime::now()))
+        .map_err(taken)?;
     super::tell(&format!("added {} to {}", args.name, path.display()));
     Ok(())
 }
 
-fn hashed(name: &str) -> anyhow::Result<String> {
+/// Asks for a password.
+fn new_password(name: &str) -> anyhow::Result<NewPassword> {
     let password = super::password::new(name)?;
-    password::hash(&password).map_err(|problem| Usage(problem.to_string()).into())
+    let hash = password::hash(&password).map_err(|problem| Usage(problem.to_string()))?;
+    Ok(NewPassword { hash, form: DigestForm::of(name, &password) })
 }
 
 fn passwd(args: &UserPasswdArgs) -> anyhow::Result<()> {
@@ -77,7 +80,12 @@ fn passwd(args: &UserPasswdArgs) -> anyhow::Result<()> {
     if store::read(&path)?.user(&args.name).is_none() {
         return Err(told(Objection::NoUser(args.name.clone())));
     }
-    let change = UserChange { password: Some(hashed(&args.name)?), ..UserChange::default() };
+    let rtsp_digest = match (args.rtsp_digest, args.no_rtsp_digest) {
+        (_, true) => Some(false),
+        (true, false) => Some(true),
+        (false, false) => None,
+    };
+    let change = UserChange { password: Some(new_password(&args.name)?), rtsp_digest, ..UserChange::default() };
     store::change(&path, |book| book.change_user(&args.name, change, SystemTime::now())).map_err(told)?;
     super::tell(&format!("{} has another password; sessions with the old one end", args.name));
     Ok(())
@@ -99,19 +107,16 @@ fn list(json: bool, file: &UsersFileArgs) -> anyhow::Result<()> {
         let view = |user: &User| {
             json!({
                 "name": user.name, "role": user.role, "labels": user.labels,
-                "password_changed": stamp(user.changed),
+                "password_changed": stamp(user.changed), "rtsp_digest": user.rtsp_digest.is_some(),
             })
         };
         let users: Vec<_> = book.users.iter().map(view).collect();
         return super::print(&(serde_json::to_string_pretty(&json!({ "users": users }))? + "\n"));
     }
     let row = |user: &User| {
-        [
-            user.name.clone(),
-            user.role.to_string(),
-            cameras(&user.labels),
-            format!("password of {}", stamp(user.changed)),
-        ]
+        let digest = if user.rtsp_digest.is_some() { ", kept for RTSP's Digest" } else { "" };
+        let password = format!("password of {}{digest}", stamp(user.changed));
+        [user.name.clone(), user.role.to_string(), cameras(&user.labels), password]
     };
     super::print(&table(book.users.iter().map(row)))
 }

@@ -58,7 +58,7 @@ pub struct ListenPlan {
     pub listen: SocketAddr,
     /// Who may come in; `None`: everybody that reaches the address.
     pub auth: Option<Credentials>,
-    /// What is shown to clients; `None`: nothing is encrypted. HTTP only.
+    /// What is shown to clients; `None`: nothing is encrypted.
     pub tls: Option<TlsPlan>,
 }
 

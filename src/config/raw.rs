@@ -108,12 +108,15 @@ pub struct RawTls {
 pub struct RawListen {
     /// Address and port, such as `127.0.0.1:8080`, `[::1]:8080` or `0.0.0.0:8080`; port 0 takes a free one
     pub listen: Option<Listen>,
-    /// Who may come in; with `password` or `password_file`. Default: everybody who reaches the address
+    /// Who may come in, besides the users of `users_file`; with `password` or `password_file`. Default: everybody who
+    /// reaches the address, where there is no `users_file`
     pub username: Option<String>,
     /// Password; better as ${VARIABLE}
     pub password: Option<RawSecret>,
     /// File that holds the password, relative to the configuration file
     pub password_file: Option<PathBuf>,
+    /// Certificate and key, for rtsps. Default: nothing is encrypted
+    pub tls: Option<RawTls>,
 }
 
 /// Models and batching.

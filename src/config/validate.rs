@@ -32,7 +32,7 @@ pub(super) fn plan(
     let access = access::plan(&mut check, raw);
     let open = raw.insecure || raw.users_file.is_some();
     let http = server::listen(&mut check, &server::Written::http(&raw.http), open);
-    let rtsp = server::listen(&mut check, &server::Written::rtsp(&raw.rtsp), raw.insecure);
+    let rtsp = server::listen(&mut check, &server::Written::rtsp(&raw.rtsp), open);
     server::apart(&mut check, http.listen, rtsp.listen);
     let network = network::plan(&mut check, &raw.network);
     let state_dir = Some(state::folder(&check, raw.state_dir.as_deref()));

@@ -33,6 +33,8 @@ pub enum Part {
     RtspListen,
     /// Its login.
     RtspLogin,
+    /// Its certificate.
+    RtspTls,
     /// Users, tokens, and names under which the server may be asked for.
     Access,
     /// What the API may connect to.
@@ -49,12 +51,13 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::HttpListen,
         Self::HttpLogin,
         Self::HttpTls,
         Self::RtspListen,
         Self::RtspLogin,
+        Self::RtspTls,
         Self::Access,
         Self::Network,
         Self::StateDir,
@@ -71,6 +74,7 @@ impl Part {
             Self::HttpTls => "http.tls",
             Self::RtspListen => "rtsp.listen",
             Self::RtspLogin => "rtsp.username, rtsp.password",
+            Self::RtspTls => "rtsp.tls",
             Self::Access => "users_file, http.hosts",
             Self::Network => "network",
             Self::StateDir => "state_dir",
@@ -85,7 +89,8 @@ impl Part {
     fn is_live(self, parts: &[Self]) -> bool {
         let stays = |address: Self| !parts.contains(&address);
         match self {
-            Self::HttpListen | Self::HttpTls | Self::RtspListen | Self::RtspLogin | Self::StateDir => false,
+            Self::HttpListen | Self::HttpTls | Self::RtspListen | Self::RtspTls | Self::StateDir => false,
+            Self::RtspLogin => stays(Self::RtspListen),
             Self::HttpLogin => stays(Self::HttpListen),
             Self::Access => stays(Self::HttpListen) && stays(Self::RtspListen),
             Self::Network | Self::Inference | Self::Compliance | Self::Events => true,
@@ -100,6 +105,7 @@ impl Part {
             Self::HttpTls => into.http.tls.clone_from(&from.http.tls),
             Self::RtspListen => into.rtsp.listen = from.rtsp.listen,
             Self::RtspLogin => into.rtsp.auth.clone_from(&from.rtsp.auth),
+            Self::RtspTls => into.rtsp.tls.clone_from(&from.rtsp.tls),
             Self::Access => into.access.clone_from(&from.access),
             Self::Network => into.network.clone_from(&from.network),
             Self::StateDir => into.state_dir.clone_from(&from.state_dir),
@@ -116,6 +122,7 @@ impl Part {
             Self::HttpTls => one.http.tls != other.http.tls,
             Self::RtspListen => one.rtsp.listen != other.rtsp.listen,
             Self::RtspLogin => one.rtsp.auth != other.rtsp.auth,
+            Self::RtspTls => one.rtsp.tls != other.rtsp.tls,
             Self::Access => one.access != other.access,
             Self::Network => one.network != other.network,
             Self::StateDir => one.state_dir != other.state_dir,

@@ -175,7 +175,7 @@ impl Fleet {
         shared.events.watch(plan);
         let (entry, stream) = (shared.entry(camera), shared.stream(camera));
         shared.roster.put(entry);
-        if (&before.output, &before.areas) != (&plan.output, &plan.areas) {
+        if (&before.output, &before.areas, &before.labels) != (&plan.output, &plan.areas, &plan.labels) {
             shared.rtsp.change(stream);
         }
     }
@@ -212,7 +212,8 @@ impl Shared {
             Part::Events => self.events.change(&wanted.events)?,
             // Loaded beside those that run.
             Part::Inference => {}
-            Part::HttpListen | Part::HttpTls | Part::RtspListen | Part::RtspLogin | Part::StateDir => {}
+            Part::RtspLogin => self.rtsp.set_login(wanted.rtsp.auth.as_ref()),
+            Part::HttpListen | Part::HttpTls | Part::RtspListen | Part::RtspTls | Part::StateDir => {}
         }
         Ok(())
     }
@@ -229,6 +230,7 @@ impl Shared {
             metrics: self.metrics.camera(camera.name()),
             output: plan.output,
             areas: Arc::new(if plan.output.zones { plan.areas.clone() } else { Areas::default() }),
+            labels: plan.labels.clone(),
         }
     }
 }

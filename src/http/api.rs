@@ -181,8 +181,8 @@ pub(super) fn host_of(headers: &HeaderMap) -> String {
 }
 
 /// Address of an annotated stream.
-pub(super) fn stream(host: &str, port: u16, name: &str) -> String {
-    format!("rtsp://{host}:{port}/{name}")
+pub(super) fn stream(host: &str, (scheme, port): (&str, u16), name: &str) -> String {
+    format!("{scheme}://{host}:{port}/{name}")
 }
 
 /// Everything about one camera that may be told: no password, no query of its URL.
@@ -213,7 +213,7 @@ pub(super) fn view(entry: &Entry, state: &State, host: &str) -> CameraView {
         advice,
         placement: PlacementView::of(&placement),
         viewers: entry.metrics.viewers(),
-        stream: stream(host, state.rtsp_port, name),
+        stream: stream(host, state.rtsp, name),
         snapshot: format!("/api/v1/cameras/{name}/snapshot.jpg"),
     }
 }

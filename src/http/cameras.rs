@@ -67,7 +67,7 @@ pub(super) async fn list(
     let cameras = Cameras {
         cameras: page.iter().map(|entry| api::view(entry, &state, &host)).collect(),
         next,
-        mosaic: scope.is_whole().then(|| api::stream(&host, state.rtsp_port, crate::rtsp::MOSAIC)),
+        mosaic: scope.is_whole().then(|| api::stream(&host, state.rtsp, crate::rtsp::MOSAIC)),
         stores: api::stores(&state),
     };
     Ok(tags::tagged(&tag, Json(cameras)))

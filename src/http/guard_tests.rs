@@ -55,8 +55,15 @@ fn rig_with(access: AccessPlan, login: Option<&Credentials>, tls: Option<&TlsPla
     let access = Access::start(&access, login, None, &metrics).unwrap();
     let ruled = (Standing::new(Arc::clone(&metrics)), Wishes::new().0);
     let network = Arc::new(tokio::sync::watch::Sender::new(NetworkPlan::default()));
-    let state =
-        State::new((metrics, roster, people), &events, ruled, network, 8554, Arc::clone(&access), tls.is_some());
+    let state = State::new(
+        (metrics, roster, people),
+        &events,
+        ruled,
+        network,
+        ("rtsp", 8554),
+        Arc::clone(&access),
+        tls.is_some(),
+    );
     let server = Listening::bind(([127, 0, 0, 1], 0).into()).unwrap().serve(state, certificate).unwrap();
     Rig { server, access, _events: events, _keeper: keeper }
 }
@@ -96,7 +103,7 @@ fn users(folder: &Path) -> (AccessPlan, Vec<(&'static str, String)>) {
                 expires: None,
             });
             if role != Role::Metrics {
-                book.users.push(User { name: owned, role, labels, password: hash.clone(), changed });
+                book.users.push(User { name: owned, role, labels, password: hash.clone(), rtsp_digest: None, changed });
             }
         }
     });

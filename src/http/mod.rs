@@ -65,7 +65,8 @@ pub struct State {
     metrics: Arc<Metrics>,
     roster: Arc<Roster>,
     people: Arc<People>,
-    rtsp_port: u16,
+    /// Scheme and port of the streams.
+    rtsp: (&'static str, u16),
     access: Arc<Access>,
     /// Whether cookies are for TLS only.
     secure: bool,
@@ -86,13 +87,13 @@ pub struct State {
 }
 
 impl State {
-    /// `events`: gives the latest events. `network`: what may be connected to. `secure`: the server speaks TLS alone.
+    /// `events`: gives the latest events. `network`: what may be connected to. `rtsp`: scheme and port of the streams. `secure`: the server speaks TLS alone.
     pub fn new(
         (metrics, roster, people): (Arc<Metrics>, Arc<Roster>, Arc<People>),
         events: &Events,
         (standing, wishes): (Arc<Standing>, Wishes),
         network: Arc<watch::Sender<NetworkPlan>>,
-        rtsp_port: u16,
+        rtsp: (&'static str, u16),
         access: Arc<Access>,
         secure: bool,
     ) -> Arc<Self> {
@@ -103,7 +104,7 @@ impl State {
             metrics,
             roster,
             people,
-            rtsp_port,
+            rtsp,
             access,
             secure,
             logins: places(guard::LOGINS),
@@ -134,7 +135,7 @@ impl State {
 
     /// Where the API may connect to.
     fn reach(&self) -> Reach {
-        let own_ports = self.own_port.get().copied().into_iter().chain([self.rtsp_port]).collect();
+        let own_ports = self.own_port.get().copied().into_iter().chain([self.rtsp.1]).collect();
         Reach::Bounded { networks: self.network.borrow().cameras.clone(), own_ports }
     }
 }

@@ -16,8 +16,8 @@ use super::guard::Peer;
 use super::problem::Problem;
 use super::routes::Shared;
 use super::{State, change, paging, session, tags};
-use crate::access::edit::{Objection, UserChange, check_user};
-use crate::access::{Access, Asked, Book, Caller, Grant, Role, Scope, User, UsersError};
+use crate::access::edit::{NewPassword, Objection, UserChange, check_user};
+use crate::access::{Access, Asked, Book, Caller, DigestForm, Grant, Role, Scope, User, UsersError};
 
 /// Which of them
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -42,6 +42,8 @@ pub(super) struct UserView {
     role: Role,
     /// A viewer sees the cameras that have all of these labels; empty: all cameras
     labels: BTreeMap<String, String>,
+    /// Whether they may log in at the streams by Digest
+    rtsp_digest: bool,
     /// When the password was set
     #[schemars(extend("format" = "date-time"))]
     password_changed: String,
@@ -74,6 +76,9 @@ pub(super) struct NewUser {
     /// Kept as a hash alone
     #[schemars(length(min = 8, max = 1024))]
     password: String,
+    /// Keep the form of the password that a login by Digest at the streams needs: as good as the password there
+    #[serde(default)]
+    rtsp_digest: bool,
 }
 
 /// What is another from now on; what is left out stays
@@ -89,11 +94,19 @@ pub(super) struct ChangedUser {
     /// Kept as a hash alone; sessions with the old one end
     #[schemars(length(min = 8, max = 1024))]
     password: Option<String>,
+    /// Whether the form of the password for Digest is kept; true needs a password, unless it is kept already
+    rtsp_digest: Option<bool>,
 }
 
 fn view(user: &User) -> UserView {
     let labels = user.labels.labels().clone();
-    UserView { name: user.name.clone(), role: user.role, labels, password_changed: timestamp(user.changed) }
+    UserView {
+        name: user.name.clone(),
+        role: user.role,
+        labels,
+        rtsp_digest: user.rtsp_digest.is_some(),
+        password_changed: timestamp(user.changed),
+    }
 }
 
 /// All users. The tag is that of all of them.
@@ -126,7 +139,7 @@ pub(super) async fn add(
     Extension(peer): Extension<Peer>,
     Body(new): Body<NewUser>,
 ) -> Result<Response, Problem> {
-    let NewUser { name, role, labels, password } = new;
+    let NewUser { name, role, labels, password, rtsp_digest } = new;
     let grant = Grant { role, scope: Scope::of(labels) };
     let whom = name.clone();
     in_turn(&state, move |access| {
@@ -135,11 +148,11 @@ pub(super) async fn add(
         if access.book().user(&whom).is_some() {
             return Err(Objection::UserThere(whom));
         }
-        let hash = hashed(access, &password)?;
+        let new = hashed(access, &whom, &password)?;
         let asked = Asked { by: &caller, from: peer.0, what: "user.added", whom };
         access.edit(&asked, |book| {
             let said = said(&asked.whom, &grant);
-            book.add_user(&asked.whom, grant, hash, SystemTime::now()).map(|()| ((), said))
+            book.add_user(&asked.whom, grant, new, rtsp_digest, SystemTime::now()).map(|()| ((), said))
         })
     })
     .await?;
@@ -169,7 +182,7 @@ pub(super) async fn change(
         if access.book().user(&whom).is_none() {
             return Err(Objection::NoUser(whom));
         }
-        let password = changed.password.as_deref().map(|password| hashed(access, password)).transpose()?;
+        let password = changed.password.as_deref().map(|password| hashed(access, &whom, password)).transpose()?;
         let asked = Asked { by: &caller, from: peer.0, what: "user.changed", whom };
         access.edit(&asked, |book| {
             let user = as_seen(&shared, book, &asked.whom, seen.as_deref())?;
@@ -180,7 +193,8 @@ pub(super) async fn change(
             if again {
                 said += ", another password";
             }
-            let change = UserChange { grant: Some(grant).filter(|grant| *grant != before), password };
+            let grant = Some(grant).filter(|grant| *grant != before);
+            let change = UserChange { grant, password, rtsp_digest: changed.rtsp_digest };
             book.change_user(&asked.whom, change, SystemTime::now()).map(|()| ((), said))
         })
     })
@@ -236,8 +250,9 @@ pub(super) async fn in_turn<T: Send + 'static>(
     made.await.map_err(Problem::internal)?.map_err(|objection| problem(&objection))
 }
 
-fn hashed(access: &Access, password: &str) -> Result<String, Objection> {
-    access.hashed(password).map_err(|problem| Objection::Unfit(problem.to_string()))
+fn hashed(access: &Access, name: &str, password: &str) -> Result<NewPassword, Objection> {
+    let hash = access.hashed(password).map_err(|problem| Objection::Unfit(problem.to_string()))?;
+    Ok(NewPassword { hash, form: DigestForm::of(name, password) })
 }
 
 /// Tags that the caller has seen (`If-Match`).

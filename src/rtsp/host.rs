@@ -3,9 +3,8 @@
 //! It keeps a book of who watches what: a client counts as a viewer of a mount from its PLAY until it tears down, closes
 //! or times out. Callbacks run on the server's threads, those about one server's viewers one at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,12 +13,24 @@ use gst::prelude::*;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPAuth, RTSPClient, RTSPContext, RTSPFilterResult, RTSPMediaFactory, RTSPToken};
 
+use super::doors::Doors;
+use super::porter::Porter;
+use super::reception::Reception;
+use super::relay::Relay;
+use super::visits::{Book, mount_of};
+pub use super::visits::{NoVisitors, Visitors};
+use crate::tls::server::Certificate;
+
 /// The role that a client has once its password was right.
 const ROLE: &str = "viewer";
 /// How often sessions are looked through for clients that went away without a word.
 const SESSION_SWEEP: Duration = Duration::from_secs(2);
 /// Threads that serve connections. A client that reads slowly holds up those that share its thread, at most.
 const CLIENT_THREADS: i32 = 8;
+/// How often it is looked whether clients are still let in.
+const LOOK: Duration = Duration::from_millis(500);
+/// A client that has not come in by then is sent away.
+const STRANGER: Duration = Duration::from_secs(30);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -35,80 +46,12 @@ pub enum HostError {
     Start(String),
 }
 
-/// What happens at the server. All methods may be called from several threads, and must not ask the server for viewers.
-pub trait Visitors: Send + Sync {
-    /// `mount` (without the slash) has so many viewers now.
-    fn viewers(&self, mount: &str, count: usize);
-    /// A client of `mount` begins to play; it needs a keyframe.
-    fn joined(&self, mount: &str);
-}
-
-/// Cares for nothing.
-pub struct NoVisitors;
-
-impl Visitors for NoVisitors {
-    fn viewers(&self, _mount: &str, _count: usize) {}
-    fn joined(&self, _mount: &str) {}
-}
-
-/// One client's dealings, by mount.
-#[derive(Default)]
-struct Visit {
-    /// Mounts that it asked for in any way.
-    touched: BTreeSet<String>,
-    /// Mounts that it plays.
-    playing: BTreeSet<String>,
-}
-
-/// Who is connected, and to what.
-struct Book {
-    visits: Mutex<BTreeMap<usize, Visit>>,
-    /// Held while a count is taken and told: the count that is told last is the latest.
-    telling: Mutex<()>,
-    visitors: Arc<dyn Visitors>,
-}
-
-impl Book {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Visit>> {
-        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn touch(&self, client: usize, mount: &str) {
-        self.lock().entry(client).or_default().touched.insert(mount.to_owned());
-    }
-
-    fn play(&self, client: usize, mount: &str) {
-        self.lock().entry(client).or_default().playing.insert(mount.to_owned());
-        self.tell(mount);
-        self.visitors.joined(mount);
-    }
-
-    /// Tells how many play `mount` now.
-    fn tell(&self, mount: &str) {
-        let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = viewers_of(&self.lock(), mount);
-        self.visitors.viewers(mount, count);
-    }
-
-    fn leave(&self, client: usize, mount: &str) {
-        let left = self.lock().get_mut(&client).is_some_and(|visit| visit.playing.remove(mount));
-        if left {
-            self.tell(mount);
-        }
-    }
-
-    fn close(&self, client: usize) {
-        let visit = self.lock().remove(&client).unwrap_or_default();
-        visit.playing.iter().for_each(|mount| self.tell(mount));
-    }
-
-    fn touches(&self, client: usize, mount: &str) -> bool {
-        self.lock().get(&client).is_some_and(|visit| visit.touched.contains(mount))
-    }
-}
-
-fn viewers_of(visits: &BTreeMap<usize, Visit>, mount: &str) -> usize {
-    visits.values().filter(|visit| visit.playing.contains(mount)).count()
+/// Who is let in.
+pub(super) enum Entrance {
+    /// Who knows the name and the password, by GStreamer's own ways; without them everybody.
+    Simple(Option<(String, String)>),
+    /// Whom the doors let in.
+    Doors(Arc<Doors>),
 }
 
 /// A running server. Dropping it closes every connection and gives the port back.
@@ -119,7 +62,9 @@ pub struct Host {
     thread: Option<JoinHandle<()>>,
     address: SocketAddr,
     book: Arc<Book>,
-    guarded: bool,
+    /// Whether GStreamer's own authentication asks what a client may.
+    simple: bool,
+    encrypted: bool,
 }
 
 impl Host {
@@ -132,42 +77,60 @@ impl Host {
         auth: Option<(&str, &str)>,
         visitors: Arc<dyn Visitors>,
     ) -> Result<Self, HostError> {
-        probe(listen)?;
+        let login = auth.map(|(user, password)| (user.to_owned(), password.to_owned()));
+        Self::open(listen, Entrance::Simple(login), None, visitors)
+    }
+
+    /// The same, by TLS where there is a certificate.
+    pub(super) fn open(
+        listen: SocketAddr,
+        entrance: Entrance,
+        certificate: Option<&Arc<Certificate>>,
+        visitors: Arc<dyn Visitors>,
+    ) -> Result<Self, HostError> {
+        let refused = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => HostError::InUse(listen),
+            _ => HostError::Listen(listen, error),
+        };
+        let bound = TcpListener::bind(listen).map_err(refused)?;
+        bound.set_nonblocking(true).map_err(refused)?;
+        let address = bound.local_addr().map_err(refused)?;
         let server = gst_rtsp_server::RTSPServer::new();
-        server.set_address(&listen.ip().to_string());
-        server.set_service(&listen.port().to_string());
         if let Some(pool) = server.thread_pool() {
             pool.set_max_threads(CLIENT_THREADS);
         }
-        if let Some((user, password)) = auth {
-            server.set_auth(Some(&guard(user, password)));
-        }
-        let book = Arc::new(Book { visits: Mutex::default(), telling: Mutex::default(), visitors });
+        let book = Arc::new(Book::new(visitors));
         watch_clients(&server, &book);
-
+        let simple = matches!(entrance, Entrance::Simple(Some(_)));
         let context = glib::MainContext::new();
-        let id = server.attach(Some(&context)).map_err(|error| HostError::Start(error.to_string()))?;
-        let listener = context.find_source_by_id(&id);
-        let port = u16::try_from(server.bound_port()).map_err(|_| HostError::Start("no port".to_owned()))?;
-        if let Some(pool) = server.session_pool() {
-            let sweep =
-                glib::timeout_source_new(SESSION_SWEEP, Some("rtsp-sessions"), glib::Priority::DEFAULT, move || {
-                    pool.cleanup();
-                    glib::ControlFlow::Continue
+        let reception = Reception::new(&server, &book);
+        let relay = match entrance {
+            Entrance::Simple(None) => None,
+            Entrance::Simple(Some((user, password))) => {
+                server.set_auth(Some(&guard(&user, &password)));
+                None
+            }
+            Entrance::Doors(doors) => {
+                server.set_auth(Some(&Porter::new(Arc::clone(&doors), Arc::clone(&book))));
+                let relay = relay(certificate, &doors, &context, &reception);
+                let (watched, book) = (server.downgrade(), Arc::clone(&book));
+                every(&context, LOOK, "rtsp-callers", move || {
+                    watched.upgrade().iter().for_each(|server| send_away(server, &book, &doors));
                 });
-            sweep.attach(Some(&context));
+                Some(relay.map_err(|error| HostError::Start(format!("{error:#}")))?)
+            }
+        };
+        let listener =
+            reception.receive(bound, relay, &context).map_err(|error| HostError::Start(error.to_string()))?;
+        if let Some(pool) = server.session_pool() {
+            every(&context, SESSION_SWEEP, "rtsp-sessions", move || {
+                pool.cleanup();
+            });
         }
         let main_loop = glib::MainLoop::new(Some(&context), false);
         let thread = run(context, main_loop.clone()).map_err(|error| HostError::Start(error.to_string()))?;
-        Ok(Self {
-            server,
-            main_loop,
-            listener,
-            thread: Some(thread),
-            address: SocketAddr::new(listen.ip(), port),
-            book,
-            guarded: auth.is_some(),
-        })
+        let (listener, thread, encrypted) = (Some(listener), Some(thread), certificate.is_some());
+        Ok(Self { server, main_loop, listener, thread, address, book, simple, encrypted })
     }
 
     /// Where it listens; the port is the real one.
@@ -177,7 +140,11 @@ impl Host {
 
     /// Offers `factory` at `/mount`.
     pub fn mount(&self, mount: &str, factory: RTSPMediaFactory) {
-        if self.guarded {
+        if self.encrypted {
+            // By UDP pictures would leave in the clear.
+            factory.set_protocols(gst_rtsp::RTSPLowerTrans::TCP);
+        }
+        if self.simple {
             let role = gst::Structure::builder(ROLE)
                 .field("media.factory.access", true)
                 .field("media.factory.construct", true)
@@ -201,7 +168,7 @@ impl Host {
 
     /// How many play `mount` now.
     pub fn viewers(&self, mount: &str) -> usize {
-        viewers_of(&self.book.lock(), mount)
+        self.book.viewers(mount)
     }
 }
 
@@ -226,14 +193,6 @@ impl Drop for Host {
     }
 }
 
-/// Tells a port in use from other trouble: GStreamer's server does not say.
-fn probe(listen: SocketAddr) -> Result<(), HostError> {
-    TcpListener::bind(listen).map(drop).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => HostError::InUse(listen),
-        _ => HostError::Listen(listen, error),
-    })
-}
-
 /// Basic and digest authentication for one user.
 fn guard(user: &str, password: &str) -> RTSPAuth {
     let auth = RTSPAuth::new();
@@ -248,7 +207,8 @@ fn guard(user: &str, password: &str) -> RTSPAuth {
 /// Keeps the book from the clients' signals.
 fn watch_clients(server: &gst_rtsp_server::RTSPServer, book: &Arc<Book>) {
     let book = Arc::clone(book);
-    server.connect_client_connected(move |_, client| {
+    server.connect_client_connected(move |server, client| {
+        book.arrive(key(client));
         let on = |act: fn(&Book, usize, &str)| {
             let book = Arc::clone(&book);
             move |client: &RTSPClient, context: &RTSPContext| {
@@ -262,8 +222,15 @@ fn watch_clients(server: &gst_rtsp_server::RTSPServer, book: &Arc<Book>) {
         client.connect_play_request(on(Book::play));
         client.connect_pause_request(on(Book::leave));
         client.connect_teardown_request(on(Book::leave));
-        let book = Arc::clone(&book);
-        client.connect_closed(move |client| book.close(key(client)));
+        let begun = Arc::clone(&book);
+        client.connect_new_session(move |client, session| begun.begin(key(client), session));
+        let (book, pool) = (Arc::clone(&book), server.session_pool());
+        client.connect_closed(move |client| {
+            // Else they would go on by UDP until they time out, whoever had them.
+            for session in book.close(key(client)) {
+                pool.iter().for_each(|pool| drop(pool.remove(&session)));
+            }
+        });
     });
 }
 
@@ -272,10 +239,40 @@ fn key(client: &RTSPClient) -> usize {
     client.as_ptr() as usize
 }
 
-/// First part of the path that a request names.
-fn mount_of(context: &RTSPContext) -> Option<String> {
-    let parts = context.uri()?.decode_path_components();
-    parts.iter().find(|part| !part.is_empty()).map(ToString::to_string)
+/// Sends those away who are not let in any more, who see no longer what they watch, and who never said who they are.
+fn send_away(server: &gst_rtsp_server::RTSPServer, book: &Book, doors: &Doors) {
+    server.client_filter(Some(&mut |_, client| {
+        let Some(standing) = book.standing(key(client)) else { return RTSPFilterResult::Keep };
+        let stays = match &standing.caller {
+            Some(caller) => doors.stands(caller) && standing.mounts.iter().all(|mount| doors.sees(caller, mount)),
+            None => standing.came.is_none_or(|came| came.elapsed() < STRANGER),
+        };
+        if stays { RTSPFilterResult::Keep } else { RTSPFilterResult::Remove }
+    }));
+}
+
+/// What leads to the server of `context` through TLS, or past an ear for Digest.
+fn relay(
+    certificate: Option<&Arc<Certificate>>,
+    doors: &Arc<Doors>,
+    context: &glib::MainContext,
+    reception: &Reception,
+) -> anyhow::Result<Relay> {
+    let (context, reception) = (context.clone(), reception.clone());
+    Relay::start(certificate, Arc::clone(doors), move |(socket, peer, line)| {
+        let reception = reception.clone();
+        let introduce = move || reception.introduce(socket, peer, Some(line));
+        context.invoke_with_priority(glib::Priority::DEFAULT, introduce);
+    })
+}
+
+/// Does something again and again on the server's thread.
+fn every(context: &glib::MainContext, pause: Duration, name: &str, act: impl Fn() + Send + 'static) {
+    let source = glib::timeout_source_new(pause, Some(name), glib::Priority::DEFAULT, move || {
+        act();
+        glib::ControlFlow::Continue
+    });
+    source.attach(Some(context));
 }
 
 fn run(context: glib::MainContext, main_loop: glib::MainLoop) -> std::io::Result<JoinHandle<()>> {
@@ -284,53 +281,4 @@ fn run(context: glib::MainContext, main_loop: glib::MainLoop) -> std::io::Result
             tracing::error!("the RTSP server's thread could not take its main context");
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Weak;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    /// Keeps the count told last. While it is told the first one, a second client comes on another thread.
-    #[derive(Default)]
-    struct Gauge {
-        book: Mutex<Weak<Book>>,
-        calls: AtomicUsize,
-        last: AtomicUsize,
-        second: Mutex<Option<JoinHandle<()>>>,
-    }
-
-    impl Visitors for Gauge {
-        fn viewers(&self, _mount: &str, count: usize) {
-            if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
-                let book = self.book.lock().unwrap().upgrade().unwrap();
-                let watched = Arc::clone(&book);
-                *self.second.lock().unwrap() = Some(std::thread::spawn(move || book.play(2, "gate")));
-                // It is in the book now; what it tells must come after this.
-                while viewers_of(&watched.lock(), "gate") < 2 {
-                    std::thread::yield_now();
-                }
-            }
-            self.last.store(count, Ordering::SeqCst);
-        }
-
-        fn joined(&self, _mount: &str) {}
-    }
-
-    #[test]
-    fn the_count_told_last_is_the_latest() {
-        let gauge = Arc::new(Gauge::default());
-        let visitors = Arc::clone(&gauge) as Arc<dyn Visitors>;
-        let book = Arc::new(Book { visits: Mutex::default(), telling: Mutex::default(), visitors });
-        *gauge.book.lock().unwrap() = Arc::downgrade(&book);
-        book.play(1, "gate");
-        gauge.second.lock().unwrap().take().unwrap().join().unwrap();
-        assert_eq!((gauge.last.load(Ordering::SeqCst), gauge.calls.load(Ordering::SeqCst)), (2, 2));
-        book.leave(1, "gate");
-        book.leave(1, "gate");
-        book.close(2);
-        assert_eq!((gauge.last.load(Ordering::SeqCst), gauge.calls.load(Ordering::SeqCst)), (0, 4));
-    }
 }

@@ -11,13 +11,20 @@
 //!
 //! Locks are held to copy values out, never over a push or a property.
 
+mod credentials;
+mod doors;
+mod ear;
 mod feed;
 pub mod host;
 mod mosaic;
+mod porter;
+mod reception;
+mod relay;
 mod server;
 mod slate;
+mod visits;
 
-pub use server::{RtspError, RtspServer, Stream};
+pub use server::{RtspError, RtspServer, Stream, scheme};
 
 /// The mount of all cameras tiled; no camera may have this name.
 pub const MOSAIC: &str = "mosaic";

@@ -10,16 +10,19 @@ use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory};
 use maskwatch_vision::zone::Areas;
 
+use super::doors::Doors;
 use super::feed::{BACKLOG, Camera, Feed, Running};
-use super::host::{Host, HostError, Visitors};
+use super::host::{Entrance, Host, HostError, Visitors};
 use super::mosaic::Layout;
 use super::slate::Ticker;
 use super::{MOSAIC, OVERLAY_ELEMENT};
+use crate::access::Access;
 use crate::camera::CameraStatus;
-use crate::config::plan::{ListenPlan, OutputPlan};
+use crate::config::plan::{Credentials, ListenPlan, OutputPlan};
 use crate::encoder::{self, Demand, Encoder, Kind, Task};
 use crate::frames::Hub;
 use crate::metrics::{CameraMetrics, Metrics};
+use crate::tls::server::Certificate;
 
 /// Frames per second of the mosaic.
 const MOSAIC_FPS: u32 = 12;
@@ -53,6 +56,8 @@ pub struct Stream {
     pub output: OutputPlan,
     /// Zones and lines to draw.
     pub areas: Arc<Areas>,
+    /// Of the camera: viewers may be kept to some.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Stream {
@@ -60,6 +65,11 @@ impl Stream {
         let (hub, status) = (Arc::clone(&self.hub), Arc::clone(&self.status));
         Camera { hub, status, metrics: Arc::clone(&self.metrics), areas: Arc::clone(&self.areas) }
     }
+}
+
+/// `rtsp`, or `rtsps` where everything is encrypted.
+pub fn scheme(encrypted: bool) -> &'static str {
+    if encrypted { "rtsps" } else { "rtsp" }
 }
 
 /// What the server's callbacks share.
@@ -76,15 +86,23 @@ struct Shared {
 /// Serves `/<camera>` and `/mosaic`. Dropping it closes all connections.
 pub struct RtspServer {
     host: Host,
+    doors: Arc<Doors>,
     shared: Arc<Shared>,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl RtspServer {
-    /// Listens; no camera is offered yet.
+    /// Listens; no camera is offered yet. `access`: users and tokens that come in besides the plan's own login.
+    /// `certificate`: what is shown; without one nothing is encrypted.
     ///
     /// # Errors
     /// The port is in use, the address is not ours, or no encoder is there.
-    pub fn start(plan: &ListenPlan, metrics: &Arc<Metrics>) -> Result<Self, RtspError> {
+    pub fn start(
+        plan: &ListenPlan,
+        access: Arc<Access>,
+        certificate: Option<Arc<Certificate>>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, RtspError> {
         let kinds = encoder::usable(Task::Stream(MOSAIC_DEMAND));
         let best = kinds.first().ok_or(RtspError::NoEncoder)?.element();
         let shared = Arc::new(Shared {
@@ -94,11 +112,12 @@ impl RtspServer {
             encoders: Mutex::default(),
             metrics: Arc::clone(metrics),
         });
-        let auth = plan.auth.as_ref().map(|auth| (auth.username.as_str(), auth.password.expose()));
-        let host = Host::start(plan.listen, auth, Arc::clone(&shared) as Arc<dyn Visitors>)?;
+        let doors = Arc::new(Doors::new(access, plan.auth.as_ref(), certificate.is_some()));
+        let (entrance, visitors) = (Entrance::Doors(Arc::clone(&doors)), Arc::clone(&shared) as Arc<dyn Visitors>);
+        let host = Host::open(plan.listen, entrance, certificate.as_ref(), visitors)?;
         metrics.output(MOSAIC).set(0);
-        tracing::info!(address = %host.address(), encoder = best, "RTSP server listens");
-        Ok(Self { host, shared })
+        tracing::info!(address = %host.address(), tls = certificate.is_some(), encoder = best, "RTSP server listens");
+        Ok(Self { host, doors, shared, certificate })
     }
 
     /// Where it listens; the port is the real one.
@@ -106,14 +125,25 @@ impl RtspServer {
         self.host.address()
     }
 
+    /// `rtsp` or `rtsps`.
+    pub fn scheme(&self) -> &'static str {
+        scheme(self.certificate.is_some())
+    }
+
     /// Address of a stream.
     pub fn url(&self, name: &str) -> String {
-        format!("rtsp://{}/{name}", self.address())
+        format!("{}://{}/{name}", self.scheme(), self.address())
+    }
+
+    /// Another login of the streams themselves. Who came in by the one of before is sent away within a second.
+    pub fn set_login(&self, login: Option<&Credentials>) {
+        self.doors.set_login(login);
     }
 
     /// Offers a camera. The mosaic has it with its next first viewer.
     pub fn add(&self, stream: Stream) {
         let name = stream.hub.camera().to_owned();
+        self.doors.label(&name, Some(stream.labels.clone()));
         self.host.mount(&name, self.camera_factory(&stream));
         lock(&self.shared.streams).push(stream);
         self.renew_mosaic();
@@ -123,6 +153,7 @@ impl RtspServer {
     /// rate are those of before until the last of them has gone.
     pub fn change(&self, stream: Stream) {
         let name = stream.hub.camera().to_owned();
+        self.doors.label(&name, Some(stream.labels.clone()));
         self.host.mount(&name, self.camera_factory(&stream));
         self.shared.ticker.for_each(|feed| feed.draw(&name, &stream.areas));
         let mut streams = lock(&self.shared.streams);
@@ -146,6 +177,7 @@ impl RtspServer {
     /// Offers a camera no longer; its viewers are sent away.
     pub fn remove(&self, camera: &str) {
         self.host.unmount(camera);
+        self.doors.label(camera, None);
         lock(&self.shared.streams).retain(|stream| stream.hub.camera() != camera);
         self.renew_mosaic();
     }

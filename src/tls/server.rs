@@ -136,15 +136,27 @@ impl Certificate {
         Ok(this)
     }
 
-    /// What a server is configured with: TLS 1.2 and 1.3, this certificate.
+    /// What HTTP is configured with: TLS 1.2 and 1.3, this certificate.
     ///
     /// # Errors
     /// The library knows no protocol version: a defect of this program.
     pub(crate) fn config(self: &Arc<Self>) -> anyhow::Result<Arc<ServerConfig>> {
+        self.config_for(vec![b"http/1.1".to_vec()])
+    }
+
+    /// The same for RTSP, which has no name to be agreed on.
+    ///
+    /// # Errors
+    /// As of [`Self::config`].
+    pub(crate) fn stream_config(self: &Arc<Self>) -> anyhow::Result<Arc<ServerConfig>> {
+        self.config_for(Vec::new())
+    }
+
+    fn config_for(self: &Arc<Self>, alpn: Vec<Vec<u8>>) -> anyhow::Result<Arc<ServerConfig>> {
         let builder = ServerConfig::builder_with_provider(super::provider()).with_safe_default_protocol_versions()?;
         let mut config =
             builder.with_no_client_auth().with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = alpn;
         Ok(Arc::new(config))
     }
 

@@ -32,7 +32,8 @@ impl<'a> Written<'a> {
     pub(super) fn rtsp(raw: &'a RawListen) -> Self {
         let (username, password) = (raw.username.as_ref(), raw.password.as_ref());
         let login = Login { username, password, password_file: raw.password_file.as_ref() };
-        Self { name: "rtsp", listen: raw.listen, usual: SocketAddr::from(([127, 0, 0, 1], 8554)), login, tls: None }
+        let usual = SocketAddr::from(([127, 0, 0, 1], 8554));
+        Self { name: "rtsp", listen: raw.listen, usual, login, tls: raw.tls.as_ref() }
     }
 }
 

@@ -1,0 +1,191 @@
+//! What stands between some clients and GStreamer's server: TLS, and an ear for Digest.
+//!
+//! GStreamer has a TLS of its own, but does not tell whence its connections come: logins could not be slowed down by
+//! address. So they are decrypted here, by the library, the certificate and the protocols of HTTP, and handed over as
+//! connections of this machine. What a viewer does not read stays unread here, too: the server notices as it does without.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
+
+use super::doors::Doors;
+use super::ear::Ear;
+use super::visits::{Heard, Line};
+use crate::tls::server::Certificate;
+
+/// Connections at a time; more are closed as they come.
+const CONNECTIONS: usize = 512;
+/// Time for TLS to be agreed on, as for HTTP.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Time for a good bye.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes that may wait between the relay and the server: what is old there is late at the viewer.
+const WAITING: usize = 128 * 1024;
+
+/// The server's end of a connection, whence it comes, and what the relay does about it.
+pub(super) type Relayed = (OwnedFd, SocketAddr, Line);
+
+/// The relay's thread. It ends, and all its connections with it, when this is dropped.
+pub(super) struct Relay {
+    encrypts: bool,
+    doors: Arc<Doors>,
+    incoming: Option<mpsc::UnboundedSender<(TcpStream, SocketAddr)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// `deliver` takes what comes through; it is called on the relay's thread and must not wait.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn start(
+        certificate: Option<&Arc<Certificate>>,
+        doors: Arc<Doors>,
+        deliver: impl Fn(Relayed) + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        let acceptor = certificate.map(Certificate::stream_config).transpose()?.map(TlsAcceptor::from);
+        let encrypts = acceptor.is_some();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (incoming, coming) = mpsc::unbounded_channel();
+        let thread = std::thread::Builder::new().name("rtsp-relay".into()).spawn(move || {
+            runtime.block_on(serve(coming, acceptor, Arc::new(deliver)));
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { encrypts, doors, incoming: Some(incoming), thread: Some(thread) })
+    }
+
+    /// Whether connections from there have to go through here.
+    pub(super) fn wants(&self, from: IpAddr) -> bool {
+        self.encrypts || self.doors.ask_for_digest(from)
+    }
+
+    /// A connection has come in.
+    pub(super) fn take(&self, stream: TcpStream, peer: SocketAddr) {
+        if let Some(incoming) = &self.incoming {
+            // The thread ends with this only.
+            incoming.send((stream, peer)).ok();
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.incoming = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the RTSP relay panicked");
+        }
+    }
+}
+
+async fn serve(
+    mut coming: mpsc::UnboundedReceiver<(TcpStream, SocketAddr)>,
+    acceptor: Option<TlsAcceptor>,
+    deliver: Arc<impl Fn(Relayed) + Send + Sync + 'static>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    while let Some((stream, peer)) = coming.recv().await {
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tracing::warn!(%peer, most = CONNECTIONS, "rtsp: too many connections; this one is closed");
+            continue;
+        };
+        let (acceptor, deliver) = (acceptor.clone(), Arc::clone(&deliver));
+        tokio::spawn(async move {
+            // Who speaks no TLS, or too slowly, or goes away, is none of our trouble.
+            if let Err(error) = receive(acceptor, stream, peer, &*deliver).await {
+                tracing::trace!(%peer, %error, "a relayed RTSP connection ended");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn receive(
+    acceptor: Option<TlsAcceptor>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    deliver: &(impl Fn(Relayed) + Send + Sync),
+) -> io::Result<()> {
+    stream.set_nonblocking(true)?;
+    // Pictures come in pieces that are sent as they are.
+    stream.set_nodelay(true)?;
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    match acceptor {
+        None => relay(stream, peer, deliver).await,
+        Some(acceptor) => {
+            let stream = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await??;
+            relay(stream, peer, deliver).await
+        }
+    }
+}
+
+async fn relay(
+    client: impl AsyncRead + AsyncWrite,
+    peer: SocketAddr,
+    deliver: &(impl Fn(Relayed) + Send + Sync),
+) -> io::Result<()> {
+    let (server, theirs) = pair(peer.ip().to_canonical())?;
+    let (cut, mut cutting) = oneshot::channel();
+    let heard = Heard::default();
+    deliver((OwnedFd::from(theirs), peer, Line { _cut: cut, heard: Arc::clone(&heard) }));
+    let (mut from_client, mut to_client) = split(client);
+    let (mut from_server, mut to_server) = server.into_split();
+    let down = async {
+        let sent = copy(&mut from_server, &mut to_client).await;
+        // Whoever does not read has no use for it.
+        tokio::time::timeout(FAREWELL, to_client.shutdown()).await.ok();
+        sent.map(drop)
+    };
+    // RTSP has no half-open connections: the first end is that of all.
+    tokio::select! {
+        ended = listen(&mut from_client, &mut to_server, &heard) => ended,
+        ended = down => ended,
+        // Nothing more is sent, not even what the server has written already.
+        _ = &mut cutting => Ok(()),
+    }
+}
+
+/// Passes on what the client says; what it says of itself is known before the server has it.
+async fn listen(
+    client: &mut (impl AsyncRead + Unpin),
+    server: &mut (impl AsyncWrite + Unpin),
+    heard: &Mutex<Option<String>>,
+) -> io::Result<()> {
+    let (mut ear, mut piece) = (Ear::default(), vec![0; 8 * 1024]);
+    loop {
+        let length = client.read(&mut piece).await?;
+        let Some(said) = piece.get(..length).filter(|said| !said.is_empty()) else { return Ok(()) };
+        if let Some(value) = ear.hear(said) {
+            *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        }
+        server.write_all(said).await?;
+    }
+}
+
+/// The two ends of a connection of this machine with itself, of the family of the client's: the server sends by UDP of
+/// that family.
+fn pair(from: IpAddr) -> io::Result<(tokio::net::TcpStream, TcpStream)> {
+    let loopback: IpAddr = if from.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let listener = TcpListener::bind((loopback, 0))?;
+    let ours = TcpStream::connect(listener.local_addr()?)?;
+    let (theirs, who) = listener.accept()?;
+    if who != ours.local_addr()? {
+        return Err(io::Error::other("somebody else of this machine came first"));
+    }
+    for end in [&ours, &theirs] {
+        end.set_nodelay(true)?;
+        SockRef::from(end).set_send_buffer_size(WAITING)?;
+        SockRef::from(end).set_recv_buffer_size(WAITING)?;
+    }
+    ours.set_nonblocking(true)?;
+    Ok((tokio::net::TcpStream::from_std(ours)?, theirs))
+}

@@ -30,7 +30,7 @@ lint: setup ## Format, clippy, documentation; supply chain and shell scripts whe
 
 # A warning of GStreamer fails the tests of our elements. The program's tests see to that by themselves
 # (tests/support/complaints.rs), but for one: rtspsrc of GStreamer 1.22 warns when it is stopped while it connects.
-ELEMENTS = -p maskwatch-vision -p maskwatch-engine -p gst-plugin-maskwatch
+ELEMENTS = -p maskwatch-vision -p maskwatch-engine -p gst-plugin-maskwatch -p maskwatch-scenes
 
 test: lint ## Everything of lint, then all tests
 	@deploy/setup.sh test

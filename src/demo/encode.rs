@@ -4,8 +4,7 @@ use std::path::Path;
 
 use gst::prelude::*;
 use image::RgbImage;
-
-use super::scene::Scene;
+use maskwatch_scenes::Scene;
 
 /// Encodes `frames` into `path`.
 ///
@@ -107,8 +106,9 @@ fn reason(pipeline: &gst::Pipeline) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use maskwatch_scenes::SCENES;
+
     use super::*;
-    use crate::demo::script::SCENES;
 
     /// Frames that are hard to code, and always the same.
     fn hard(scene: &Scene) -> impl Iterator<Item = RgbImage> {

@@ -1,27 +1,13 @@
-//! Simulated cameras for `maskwatch demo` and for tests: four clips with people who wear a mask, wear it under the nose
-//! or wear none, made once out of one public-domain portrait, each with its exact truth beside it.
-//!
-//! Everybody in them is the same face; what differs is mask, clothes, light, size and side. They show that the whole
-//! path works; they say nothing about accuracy in the street.
+//! Simulated cameras for `maskwatch demo` and for tests: the scenes of [`maskwatch_scenes`] as clips, made once, each with
+//! its exact truth beside it.
 
-mod backdrop;
 mod encode;
-mod paint;
-mod person;
-mod scene;
-mod script;
-mod sprite;
-mod truth;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use truth::{Face, Person, State, Truth};
-
-use scene::Scene;
-
-/// Raised whenever the scenes change, so that older clips are made anew.
-const VERSION: u32 = 2;
+pub use maskwatch_scenes::{Face, Person, State, Truth};
+use maskwatch_scenes::{SCENES, Scene, VERSION};
 
 /// The portrait's file name in the demo's folder.
 const PORTRAIT: &str = "astronaut.png";
@@ -80,13 +66,12 @@ pub fn cameras(folder: &Path, making: impl FnOnce(usize)) -> Result<Vec<Camera>,
             make(folder, &missing)?;
         }
     }
-    let camera =
-        |scene: &Scene| Camera { name: scene.name, clip: clip_path(folder, scene), truth: scene.truth(VERSION) };
-    Ok(script::SCENES.iter().map(camera).collect())
+    let camera = |scene: &Scene| Camera { name: scene.name, clip: clip_path(folder, scene), truth: scene.truth() };
+    Ok(SCENES.iter().map(camera).collect())
 }
 
 fn missing(folder: &Path) -> Vec<&'static Scene> {
-    script::SCENES.iter().filter(|scene| !present(folder, scene)).collect()
+    SCENES.iter().filter(|scene| !present(folder, scene)).collect()
 }
 
 /// Keeps other processes from making the same clips at the same time, until the file is dropped.
@@ -111,12 +96,12 @@ fn make(folder: &Path, scenes: &[&Scene]) -> Result<(), DemoError> {
 
 /// Writes clip and truth under other names first, so that whatever lies under the right ones is whole.
 fn make_one(folder: &Path, scene: &Scene, portrait: &image::RgbImage) -> Result<(), DemoError> {
-    let painter = scene.painter(|look| person::draw(portrait, look));
+    let painter = scene.painter(portrait);
     let (clip, truth) = (clip_path(folder, scene), truth_path(folder, scene));
     let part = clip.with_extension("part");
     let frames = (0..scene.frames()).map(|frame| painter.frame(frame));
     encode::write(&part, scene, frames).map_err(|cause| DemoError::Encode { name: scene.name, cause })?;
-    let text = serde_json::to_vec(&scene.truth(VERSION)).unwrap_or_default(); // plain data always serialises
+    let text = serde_json::to_vec(&scene.truth()).unwrap_or_default(); // plain data always serialises
     fs::rename(&part, &clip).map_err(|cause| DemoError::Folder { path: clip, cause })?;
     fs::write(&truth, text).map_err(|cause| DemoError::Folder { path: truth, cause })
 }

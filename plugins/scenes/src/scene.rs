@@ -1,21 +1,25 @@
 //! One demo clip: who passes when and where; its frames and its truth.
 
-use image::{RgbImage, RgbaImage};
+use image::RgbImage;
 
+use super::VERSION;
 use super::backdrop::Backdrop;
-use super::person::{FACE, Look, PORTRAIT, ZOOM};
+use super::person::{self, FACE, Look, PORTRAIT, ZOOM};
 use super::sprite::Sprite;
 use super::truth::{Face, Person, Truth};
 
 /// A clip to be made.
-pub(super) struct Scene {
+pub struct Scene {
     /// Camera and file name.
-    pub(super) name: &'static str,
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) fps: u32,
-    /// H.265 where it can be encoded here, else H.264.
-    pub(super) hevc: bool,
+    pub name: &'static str,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: u32,
+    /// H.265 where it can be encoded, else H.264.
+    pub hevc: bool,
     pub(super) seconds: u32,
     pub(super) backdrop: Backdrop,
     pub(super) visits: &'static [Visit],
@@ -60,7 +64,7 @@ impl Visit {
 
 impl Scene {
     /// Number of frames.
-    pub(super) fn frames(&self) -> u32 {
+    pub fn frames(&self) -> u32 {
         self.seconds * self.fps
     }
 
@@ -69,10 +73,10 @@ impl Scene {
     }
 
     /// What is in the clip.
-    pub(super) fn truth(&self, version: u32) -> Truth {
+    pub fn truth(&self) -> Truth {
         let people = self.visits.iter().zip(0..).map(|(visit, id)| Person { id, state: visit.look.state });
         Truth {
-            version,
+            version: VERSION,
             width: self.width,
             height: self.height,
             fps: self.fps,
@@ -96,26 +100,26 @@ impl Scene {
         self.visits.iter().zip(0..).filter_map(face).collect()
     }
 
-    /// A painter for this scene; `draw` makes the picture of somebody.
-    pub(super) fn painter(&self, draw: impl Fn(&Look) -> RgbaImage) -> Painter<'_> {
+    /// A painter for this scene, with everybody in it made out of `portrait`: the demo's, whatever its size.
+    pub fn painter(&self, portrait: &RgbImage) -> Painter<'_> {
         Painter {
             scene: self,
             empty: self.backdrop.draw(self.width, self.height),
-            people: self.visits.iter().map(|visit| Sprite::new(draw(&visit.look))).collect(),
+            people: self.visits.iter().map(|visit| Sprite::new(person::draw(portrait, &visit.look))).collect(),
         }
     }
 }
 
 /// A scene with its pictures at hand.
-pub(super) struct Painter<'a> {
+pub struct Painter<'a> {
     scene: &'a Scene,
     empty: RgbImage,
     people: Vec<Sprite>,
 }
 
 impl Painter<'_> {
-    /// One frame. Who is nearer stands in front.
-    pub(super) fn frame(&self, frame: u32) -> RgbImage {
+    /// One frame, by its number from 0. Who is nearer stands in front.
+    pub fn frame(&self, frame: u32) -> RgbImage {
         let scene = self.scene;
         let time = scene.time(frame);
         let mut present: Vec<(Stop, &Visit, &Sprite)> = scene

@@ -8,7 +8,7 @@ use gst::prelude::*;
 use maskwatch_vision::geometry::Rect;
 use maskwatch_vision::zone::Areas;
 
-use super::slate::{Easel, Ticker, message};
+use super::slate::{Easel, Ticker, Watched, message};
 use crate::camera::CameraStatus;
 use crate::frames::{Hub, Shape, Shown, Subscription};
 use crate::metrics::{CameraMetrics, FrameDrop};
@@ -113,7 +113,7 @@ impl Feed {
         feed.source.set_callbacks(callbacks.build());
         let target = Arc::clone(&feed);
         let subscription = feed.camera.hub.subscribe(Arc::new(move |shown| target.live(shown)));
-        ticker.add(&feed);
+        ticker.add(Arc::<Self>::downgrade(&feed));
         Ok(Running { _subscription: subscription, _feed: feed })
     }
 
@@ -148,24 +148,6 @@ impl Feed {
             self.camera.metrics.frame_dropped(FrameDrop::Output);
         }
         self.push(buffer, &caps);
-    }
-
-    /// Draws these zones and lines from now on, where it shows this camera.
-    pub(super) fn draw(&self, camera: &str, areas: &Areas) {
-        if let Some(overlay) = self.overlay.as_ref().filter(|_| self.camera.hub.camera() == camera) {
-            overlay.set_property("areas", gstmaskwatch::areas::text(&self.camera.within(areas, self.size)));
-        }
-    }
-
-    /// Looks whether the camera is silent, and stands in for it.
-    pub(super) fn tick(&self) {
-        let silent = {
-            let state = self.lock();
-            state.begun && state.live.is_none_or(|live| live.elapsed() >= SILENCE)
-        };
-        if silent {
-            self.slate();
-        }
     }
 
     fn slate(&self) {
@@ -213,6 +195,24 @@ impl Feed {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched for Feed {
+    fn tick(&self) {
+        let silent = {
+            let state = self.lock();
+            state.begun && state.live.is_none_or(|live| live.elapsed() >= SILENCE)
+        };
+        if silent {
+            self.slate();
+        }
+    }
+
+    fn draw(&self, camera: &str, areas: &Areas) {
+        if let Some(overlay) = self.overlay.as_ref().filter(|_| self.camera.hub.camera() == camera) {
+            overlay.set_property("areas", gstmaskwatch::areas::text(&self.camera.within(areas, self.size)));
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use gst::glib;
 use gstmaskwatch::overlay::{Painter, Slate, clock_now};
+use maskwatch_vision::zone::Areas;
 
-use super::feed::Feed;
 use crate::camera::{CameraState, StatusView};
 use crate::config::plan::Privacy;
 use crate::metrics::DisconnectReason;
@@ -16,16 +16,25 @@ use crate::metrics::DisconnectReason;
 /// Time between two slates of one stream.
 const INTERVAL: Duration = Duration::from_millis(200);
 
+/// A stream that is watched.
+pub(super) trait Watched: Send + Sync {
+    /// Looks whether the camera is silent, and stands in for it.
+    fn tick(&self);
+
+    /// Draws these zones and lines from now on, where it shows this camera.
+    fn draw(&self, camera: &str, areas: &Areas);
+}
+
 /// The thread that looks after silent streams. It sleeps while nobody watches anything. Ends when dropped.
 pub(super) struct Ticker {
-    feeds: Arc<Mutex<Vec<Weak<Feed>>>>,
+    feeds: Arc<Mutex<Vec<Weak<dyn Watched>>>>,
     wake: Sender<()>,
 }
 
 impl Ticker {
     /// Starts the thread.
     pub(super) fn start() -> std::io::Result<Self> {
-        let feeds: Arc<Mutex<Vec<Weak<Feed>>>> = Arc::default();
+        let feeds: Arc<Mutex<Vec<Weak<dyn Watched>>>> = Arc::default();
         let (wake, woken) = crossbeam_channel::bounded(1);
         let list = Arc::clone(&feeds);
         std::thread::Builder::new().name("slates".to_owned()).spawn(move || tick(&list, &woken))?;
@@ -33,24 +42,24 @@ impl Ticker {
     }
 
     /// Looks after `feed` from now on, until it is dropped.
-    pub(super) fn add(&self, feed: &Arc<Feed>) {
-        self.feeds.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(feed));
+    pub(super) fn add(&self, feed: Weak<dyn Watched>) {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner).push(feed);
         self.wake.try_send(()).ok();
     }
 
     /// Does something with each stream that is watched.
-    pub(super) fn for_each(&self, act: impl Fn(&Feed)) {
+    pub(super) fn for_each(&self, act: impl Fn(&dyn Watched)) {
         let feeds: Vec<_> = {
             let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
             feeds.iter().filter_map(Weak::upgrade).collect()
         };
-        feeds.iter().for_each(|feed| act(feed));
+        feeds.iter().for_each(|feed| act(feed.as_ref()));
     }
 }
 
-fn tick(list: &Mutex<Vec<Weak<Feed>>>, woken: &Receiver<()>) {
+fn tick(list: &Mutex<Vec<Weak<dyn Watched>>>, woken: &Receiver<()>) {
     loop {
-        let feeds: Vec<Arc<Feed>> = {
+        let feeds: Vec<Arc<dyn Watched>> = {
             let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
             list.retain(|feed| feed.strong_count() > 0);
             list.iter().filter_map(Weak::upgrade).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use maskwatch_vision::zone::{Areas, Line, Point, Polygon};
 
 use super::{
-    painter::Key,
+    key::Key,
     style::{CHIP, EDGE, Style, TEXT},
 };
 use crate::draw::{

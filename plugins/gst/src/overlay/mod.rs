@@ -28,6 +28,7 @@ use gst::{glib, prelude::*};
 
 mod areas;
 mod imp;
+mod key;
 mod painter;
 mod slate;
 mod style;

@@ -13,6 +13,7 @@ use maskwatch_vision::{
 
 use super::{
     areas,
+    key::Key,
     slate::{self, Slate},
     style::{CHIP, DIM, EDGE, Style, TEXT},
 };
@@ -62,21 +63,6 @@ pub enum PaintError {
 pub fn clock_now() -> String {
     let now = glib::DateTime::now_local().and_then(|now| now.format("%F %T"));
     now.map(Into::into).unwrap_or_default()
-}
-
-/// What a cached bitmap shows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    /// A face's label.
-    Label(String, MaskState, u32),
-    /// Name of a zone, em.
-    Zone(String, u32),
-    /// A caption: camera, clock, status, em, room in pixels.
-    Caption(String, String, String, u32, u32),
-    /// The fixed part of a slate: camera, message, picture's width and height.
-    Slate(String, String, u32, u32),
-    /// The clock of a slate.
-    SlateClock(String, u32),
 }
 
 /// Draws. Keep one per stream.

@@ -1,7 +1,7 @@
 //! The picture that stands in for a camera without signal.
 
 use super::{
-    painter::Key,
+    key::Key,
     style::{ALERT, DIM, SLATE, TEXT},
 };
 use crate::draw::{

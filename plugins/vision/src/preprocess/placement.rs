@@ -25,6 +25,13 @@ pub struct Placement {
     pub input_height: u32,
 }
 
+impl InputSpec {
+    /// Where a picture of `width` x `height` pixels comes to lie in the input.
+    pub fn placement(&self, width: u32, height: u32) -> Placement {
+        Placement::new(self, width, height)
+    }
+}
+
 impl Placement {
     /// The placement of a picture of `width` x `height` pixels. Sizes of 0 are taken as 1.
     pub fn new(spec: &InputSpec, width: u32, height: u32) -> Self {

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::placement::Placement;
-
 /// Order of the values in the input tensor of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,10 +94,5 @@ impl InputSpec {
             return Err(SpecError::Normalisation { mean: self.mean, std: self.std });
         }
         Ok(())
-    }
-
-    /// Where a picture of `width` x `height` pixels comes to lie in the input.
-    pub fn placement(&self, width: u32, height: u32) -> Placement {
-        Placement::new(self, width, height)
     }
 }

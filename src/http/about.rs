@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Shared;
 use super::problem::Problem;
-use super::routes::Shared;
 use super::tags;
 use crate::metrics::COMMIT;
 

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Shared;
 use super::ask::Query;
 use super::problem::Problem;
-use super::routes::Shared;
 
 /// Entries where nothing is said.
 const USUAL: usize = 100;

@@ -9,12 +9,12 @@ use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Shared;
 use super::api::{self, CameraView, StoreView};
 use super::ask::{Name, Query};
 use super::paging;
 use super::people::{self, CameraPeople};
 use super::problem::Problem;
-use super::routes::Shared;
 use super::{snapshot, tags};
 use crate::access::Caller;
 use crate::config::plan::Privacy;

@@ -10,11 +10,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::Shared;
 use super::ask::{Body, Name};
 use super::cameras;
 use super::config::PATIENCE;
 use super::problem::Problem;
-use super::routes::Shared;
 use crate::access::Caller;
 use crate::config::plan::CameraPlan;
 use crate::config::raw::RawCamera;

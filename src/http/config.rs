@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Shared;
 use super::api::timestamp;
 use super::problem::Problem;
-use super::routes::Shared;
 use crate::fleet::{Attempt, Cause, Outcome, Stand, Step, Wish};
 
 /// How long an answer to a reload is waited for: cameras that go may take their time to end.

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Shared;
 use super::ask::Body;
 use super::problem::Problem;
-use super::routes::Shared;
 use super::{State, probe};
 use crate::config::plan::Credentials;
 use crate::discover::{self, Discovery};

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::Shared;
 use super::State;
 use super::ask::Query;
 use super::paging;
 use super::people::{time, time_schema};
 use super::problem::Problem;
-use super::routes::Shared;
 use crate::access::{Caller, Scope};
 use crate::events::event::{Body, Event};
 use crate::events::{Asked, Mark};

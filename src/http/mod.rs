@@ -60,6 +60,9 @@ const BLOCKING: usize = SNAPSHOTS + HASHES + READS + probe::PROBES + 2;
 /// Listeners to events at a time: each holds a connection.
 const LISTENERS: usize = 32;
 
+/// How answers get at it.
+type Shared = axum::extract::State<Arc<State>>;
+
 /// What the pages show.
 pub struct State {
     metrics: Arc<Metrics>,

@@ -10,9 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Shared;
 use super::ask::Body;
 use super::problem::Problem;
-use super::routes::Shared;
 use super::{State, snapshot};
 use crate::camera::probe::{Limits, Report, look};
 use crate::config::plan::{CameraPlan, Credentials, Privacy, Transport};

@@ -4,7 +4,7 @@ mod access;
 
 use std::sync::Arc;
 
-use axum::extract::{self, DefaultBodyLimit};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
@@ -17,12 +17,10 @@ use super::api::CameraView;
 use super::openapi::{Operation, Routes};
 use super::people::CameraPeople;
 use super::problem::Problem;
-use super::{State, about, cameras, change, config, discover, events, guard, people, probe, tags, totals};
+use super::{Shared, State, about, cameras, change, config, discover, events, guard, people, probe, tags, totals};
 use crate::access::{Caller, Role};
 use crate::discover::Discovery;
 use crate::metrics;
-
-pub(super) type Shared = extract::State<Arc<State>>;
 
 /// Longest body that is read.
 const MOST_BODY: usize = 64 * 1024;

@@ -1,9 +1,7 @@
 //! Sessions of browsers: begun by a login, kept by a cookie that scripts of the page cannot read.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use axum::extract;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,15 +9,13 @@ use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::State;
 use super::guard::{self, Peer};
 use super::problem::refuse;
+use super::{Shared, State};
 use crate::access::Caller;
 
 /// The cookie's name.
 pub(super) const COOKIE: &str = "maskwatch_session";
-
-type Shared = extract::State<Arc<State>>;
 
 /// Who wants to come in
 #[derive(Deserialize, JsonSchema)]

@@ -11,10 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::api::timestamp;
 use super::ask::{Body, Name, Query};
 use super::guard::Peer;
-use super::paging;
 use super::problem::Problem;
-use super::routes::Shared;
 use super::users::{Which, in_turn, problem, said};
+use super::{Shared, paging};
 use crate::access::edit::{Expiry, Objection};
 use crate::access::{Access, Asked, Caller, Grant, Role, Scope, Token};
 

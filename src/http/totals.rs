@@ -10,12 +10,12 @@ use maskwatch_vision::zone::WHOLE_PICTURE;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Shared;
 use super::State;
 use super::ask::Query;
 use super::cameras;
 use super::people::{self, Question, Share, StretchView, WHOLE, time_schema};
 use super::problem::Problem;
-use super::routes::Shared;
 use crate::access::Caller;
 use crate::people::Stretch;
 use crate::roster::Entry;

@@ -14,8 +14,7 @@ use super::api::timestamp;
 use super::ask::{Body, Name, Query};
 use super::guard::Peer;
 use super::problem::Problem;
-use super::routes::Shared;
-use super::{State, change, paging, session, tags};
+use super::{Shared, State, change, paging, session, tags};
 use crate::access::edit::{NewPassword, Objection, UserChange, check_user};
 use crate::access::{Access, Asked, Book, Caller, DigestForm, Grant, Role, Scope, User, UsersError};
 

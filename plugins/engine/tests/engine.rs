@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{collections::HashMap, sync::Arc, thread, time::Duration};
+use std::{collections::HashMap, sync::Arc, thread};
 
 use maskwatch_engine::{Ask, DropReason, Engine, EngineError, NoObserver, Outcome, OwnedFrame, Phase};
 use maskwatch_vision::{

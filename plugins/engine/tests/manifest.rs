@@ -56,6 +56,13 @@ fn each_wrong_field_is_named_with_its_line() {
         ("boxes: boxes", "boxes: scores", &["detection.boxes: names the same tensor"]),
         ("box_format: corners", "box_format: ssd", &["detection.variances: ", "detection.anchors: "]),
         ("box_format: corners", "box_format: corners\n  variances: [0.1, 0.2]", &["detection.variances: goes with"]),
+        (
+            "box_format: corners",
+            "box_format: ssd\n  variances: [0.1, 0.2]\n  anchors:\n    levels:\n    - { stride: 8, boxes: [[8, 8]] }\n    \
+             - { stride: 0, boxes: [[8, 8]] }",
+            &["detection.anchors.levels[1].stride: is 0"],
+        ),
+        ("name: m\n", "description: |\n  name: no\nname: other\n", &["manifest.yaml:3: name: \"other\""]),
         ("name: m\n", "", &["missing field `name`"]),
         ("name: m\n", "name: [\n", &["manifest.yaml:"]),
     ];

@@ -10,7 +10,7 @@ use maskwatch_vision::{
 
 use super::{
     About, ClassificationSpec, DetectionSpec, Manifest, ManifestError, Problem, Task, is_plain_name,
-    problem::line_of,
+    places::Places,
     raw::{RawBoxFormat, RawCalibration, RawClassification, RawDetection, RawInput, RawManifest, RawTask, RawVoting},
 };
 
@@ -21,7 +21,7 @@ const HIDE_SCORE: f32 = 0.1;
 /// Parses and checks the text of the manifest at `path`.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Manifest, ManifestError> {
     let raw: RawManifest = serde_yaml::from_str(text).map_err(|error| yaml_error(path, &error))?;
-    let mut problems = Problems { text, found: Vec::new() };
+    let mut problems = Problems { places: Places::of(text), found: Vec::new() };
     check_identity(&raw, path, &mut problems);
     check_input(&raw.input, &mut problems);
     let input = InputSpec {
@@ -76,14 +76,14 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Manifest, ManifestError> 
 }
 
 /// Collects what is wrong.
-struct Problems<'a> {
-    text: &'a str,
+struct Problems {
+    places: Places,
     found: Vec<Problem>,
 }
 
-impl Problems<'_> {
+impl Problems {
     fn add(&mut self, field: &str, cause: impl Into<String>, hint: &str) {
-        let line = line_of(self.text, field);
+        let line = self.places.line(field);
         self.found.push(Problem { line, field: field.into(), cause: cause.into(), hint: hint.into() });
     }
 
@@ -118,7 +118,7 @@ fn yaml_error(path: &Path, error: &serde_yaml::Error) -> ManifestError {
     ManifestError { file: path.into(), problems: vec![Problem { line, field, cause, hint: FORMAT_HINT.into() }] }
 }
 
-fn check_identity(raw: &RawManifest, path: &Path, problems: &mut Problems<'_>) {
+fn check_identity(raw: &RawManifest, path: &Path, problems: &mut Problems) {
     // The path may be relative and short (`manifest.yaml`): the folder's name is then that of the absolute path.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let folder = absolute.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
@@ -142,7 +142,7 @@ fn check_identity(raw: &RawManifest, path: &Path, problems: &mut Problems<'_>) {
     }
 }
 
-fn check_input(input: &RawInput, problems: &mut Problems<'_>) {
+fn check_input(input: &RawInput, problems: &mut Problems) {
     for (field, value) in [("input.width", input.width), ("input.height", input.height)] {
         if !(1..=InputSpec::MAX_SIDE).contains(&value) {
             problems.add(
@@ -163,12 +163,7 @@ fn check_input(input: &RawInput, problems: &mut Problems<'_>) {
     }
 }
 
-fn detection_task(
-    raw: RawDetection,
-    input: &InputSpec,
-    input_is_sane: bool,
-    problems: &mut Problems<'_>,
-) -> Option<Task> {
+fn detection_task(raw: RawDetection, input: &InputSpec, input_is_sane: bool, problems: &mut Problems) -> Option<Task> {
     let is_face = |class: &ClassName| !matches!(class, ClassName::Background);
     if !raw.classes.iter().any(is_face) {
         problems.add("detection.classes", "names no face", "name at least one of face, mask, incorrect, no_mask");
@@ -224,7 +219,7 @@ fn box_format(
     raw: &RawDetection,
     input: &InputSpec,
     input_is_sane: bool,
-    problems: &mut Problems<'_>,
+    problems: &mut Problems,
 ) -> Option<BoxFormat> {
     if raw.box_format == RawBoxFormat::Corners {
         for (field, given) in [("variances", raw.variances.is_some()), ("anchors", raw.anchors.is_some())] {
@@ -243,13 +238,14 @@ fn box_format(
     if levels.is_empty() {
         problems.add("detection.anchors", "levels are needed by box_format ssd", FORMAT_HINT);
     }
-    for level in levels {
+    for (index, level) in levels.iter().enumerate() {
+        let at = |key: &str| format!("detection.anchors.levels[{index}].{key}");
         if level.stride == 0 {
-            problems.add("detection.anchors.levels.stride", "is 0", "give the step between cells in input pixels");
+            problems.add(&at("stride"), "is 0", "give the step between cells in input pixels");
         }
         if level.boxes.is_empty() || level.boxes.iter().flatten().any(|side| !side.is_finite() || *side <= 0.0) {
             problems.add(
-                "detection.anchors.levels.boxes",
+                &at("boxes"),
                 "is empty or has a side that is not over 0",
                 "give width and height in input pixels",
             );
@@ -263,7 +259,7 @@ fn box_format(
     Some(BoxFormat::Ssd { variances: raw.variances?, anchors: anchors(input.width, input.height, &levels) })
 }
 
-fn classification_task(raw: RawClassification, problems: &mut Problems<'_>) -> Option<Task> {
+fn classification_task(raw: RawClassification, problems: &mut Problems) -> Option<Task> {
     if raw.labels.iter().filter(|label| **label != MaskState::Unknown).count() < 2 {
         problems.add(
             "classification.labels",

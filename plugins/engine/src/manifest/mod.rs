@@ -4,6 +4,7 @@
 //! model file is read once ([`Manifest::read_model`]): the bytes whose hash is checked are the bytes that are loaded.
 
 mod check;
+mod places;
 mod problem;
 mod raw;
 

@@ -11,6 +11,7 @@ mod camera;
 mod degraded;
 mod engine;
 mod events;
+mod families;
 pub mod labels;
 mod log;
 mod process;
@@ -23,6 +24,7 @@ use std::{collections::HashMap, time::SystemTime};
 use maskwatch_engine::ModelInfo;
 use prometheus::core::Collector;
 use prometheus::{Encoder, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use tracing_mutex::parking_lot::Mutex;
 
 pub use access::{AccessMetrics, LoginResult};
 pub use camera::CameraMetrics;
@@ -31,10 +33,9 @@ pub use labels::{DegradedReason, DisconnectReason, FrameDrop, PictureLoss};
 
 pub use tls::TlsMetrics;
 
-use camera::CameraFamilies;
 use engine::EngineFamilies;
 use events::EventFamilies;
-use tracing_mutex::parking_lot::Mutex;
+use families::CameraFamilies;
 
 /// Prefix of every name.
 const NAMESPACE: &str = "maskwatch";

@@ -40,6 +40,7 @@
 
 use gst::{glib, prelude::*};
 
+mod found;
 mod imp;
 mod sampler;
 mod scores;

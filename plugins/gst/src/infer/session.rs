@@ -8,7 +8,7 @@ use std::{
 use gst::{glib, prelude::*};
 use maskwatch_vision::{
     census::{Census, News},
-    face::{ClassifiedFace, Detection, FaceView, MaskState},
+    face::{ClassifiedFace, Detection, FaceView},
     privacy::Suspects,
     sight::Luma,
     track::{Link, TrackerConfig},
@@ -16,7 +16,11 @@ use maskwatch_vision::{
 };
 use tracing_mutex::stdsync::{Condvar, Mutex, MutexGuard};
 
-use super::{MaskInfer, scores::Looked};
+use super::{
+    MaskInfer,
+    found::{admitted, exact, plain},
+    scores::Looked,
+};
 use crate::report::{DropReport, FrameReport, PersonReport, Report, VerdictReport, VisitReport, Visited, to_message};
 
 /// Pictures of one camera that may be in the engine at once: one detected, one classified, one waiting.
@@ -212,7 +216,7 @@ impl Session {
             return self.dropped("flushed", None);
         }
         let areas = Arc::clone(&state.areas);
-        let (links, raw) = admitted(&areas, frame, links, raw);
+        let (links, raw) = admitted(&areas, frame.height, links, raw);
         let faces = if self.mode.track { self.vote(&mut state.census, frame, &links, &raw) } else { plain(&raw) };
         let news = state.census.take_news();
         state.latest = Some((frame.time, faces.clone()));
@@ -348,78 +352,5 @@ impl Session {
             let message = to_message(&element, report);
             let _ = element.post_message(message);
         }
-    }
-}
-
-/// The faces that are looked at: a poster is neither shown nor reported.
-fn admitted(
-    areas: &Areas,
-    frame: &FrameFacts,
-    links: &[Link],
-    raw: Vec<ClassifiedFace>,
-) -> (Vec<Link>, Vec<ClassifiedFace>) {
-    let admits = |face: &ClassifiedFace| areas.admits(&face.detection, frame.height);
-    links.iter().copied().zip(raw).filter(|(_, face)| admits(face)).unzip()
-}
-
-/// One frame's faces without tracks.
-fn plain(raw: &[ClassifiedFace]) -> Vec<FaceView> {
-    raw.iter().map(|face| single(0, face)).collect()
-}
-
-/// What one frame alone says of a face.
-fn single(track: u64, face: &ClassifiedFace) -> FaceView {
-    let confidence = match (face.states, face.state) {
-        (Some(states), MaskState::Mask) => states.mask,
-        (Some(states), MaskState::Incorrect) => states.incorrect,
-        (Some(states), MaskState::NoMask) => states.no_mask,
-        (_, MaskState::Unknown) | (None, _) => 0.0,
-    };
-    let (rect, score) = (face.detection.rect, face.detection.score);
-    FaceView { track, rect, score, state: face.state, confidence }
-}
-
-/// The faces found in this frame and no others, where they were found, each with its track's state where that is known.
-fn exact(links: &[Link], raw: &[ClassifiedFace], shown: &[FaceView]) -> Vec<FaceView> {
-    let of = |(link, face): (&Link, &ClassifiedFace)| {
-        let track = link.track.unwrap_or(0);
-        let own = single(track, face);
-        let voted = shown.iter().find(|view| track != 0 && view.track == track && view.state != MaskState::Unknown);
-        voted.map_or(own, |view| FaceView { state: view.state, confidence: view.confidence, ..own })
-    };
-    links.iter().zip(raw).map(of).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use maskwatch_vision::{face::StateScores, geometry::Rect};
-
-    use super::*;
-
-    fn face(x: f32) -> ClassifiedFace {
-        let detection = Detection { rect: Rect::new(x, 0.1, 0.2, 0.2), score: 0.9, states: None };
-        let states = Some(StateScores { mask: 0.7, incorrect: 0.2, no_mask: 0.1 });
-        ClassifiedFace { detection, states, state: MaskState::Mask }
-    }
-
-    #[test]
-    fn exact_faces_lie_where_they_were_found_with_the_voted_state() {
-        let raw = [face(0.1), face(0.5), face(0.7)];
-        let links = [Some(4), None, Some(5)].map(|track| Link { track, classify: true });
-        let view =
-            |track, state| FaceView { track, rect: Rect::new(0.0, 0.0, 0.1, 0.1), score: 0.5, state, confidence: 0.99 };
-        let shown = [view(4, MaskState::NoMask), view(5, MaskState::Unknown), view(6, MaskState::Mask)];
-        let faces = exact(&links, &raw, &shown);
-        assert_eq!(faces.len(), 3);
-        assert_eq!((faces[0].state, faces[0].confidence, faces[0].track), (MaskState::NoMask, 0.99, 4));
-        assert_eq!((faces[1].state, faces[1].confidence, faces[1].track), (MaskState::Mask, 0.7, 0));
-        assert_eq!((faces[2].state, faces[2].track), (MaskState::Mask, 5));
-        assert_eq!(faces[0].rect, raw[0].detection.rect);
-    }
-
-    #[test]
-    fn unknown_has_no_confidence() {
-        let unknown = ClassifiedFace { states: None, state: MaskState::Unknown, ..face(0.1) };
-        assert_eq!(plain(&[unknown])[0].confidence, 0.0);
     }
 }

@@ -8,6 +8,7 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use maskwatch::access::DigestForm;
 use support::http::get;
 use support::users::{command, done, look, refused};
 use support::{App, Process, maskwatch, root, soon, wait_until};
@@ -99,4 +100,32 @@ fn users_and_tokens_from_the_first_to_the_last() {
         assert!(!text.contains("canary") && !text.contains(&metrics) && !text.contains(backup.trim()), "{text}");
     }
     assert!(app.folder.path().join("state/tokens-used.json").exists());
+}
+
+#[test]
+fn the_digest_form_is_kept_where_it_was_asked_for() {
+    let folder = support::temp_dir();
+    let config = folder.path().join("maskwatch.yaml");
+    std::fs::write(&config, "users_file: users.json\ncameras: []\n").unwrap();
+    let form = || {
+        let text = std::fs::read_to_string(folder.path().join("users.json")).unwrap();
+        let users: serde_json::Value = serde_json::from_str(&text).unwrap();
+        users["users"][0]["rtsp_digest"].as_str().map(str::to_owned)
+    };
+    done(&command(&config, &["user", "add", "guard", "--role", "viewer", "--rtsp-digest"], "canary-0ne\n"));
+    // MD5 of guard:maskwatch:canary-0ne.
+    let first = form();
+    assert_eq!(first, Some(DigestForm::of("guard", "canary-0ne").expose().to_owned()));
+    let listed = done(&command(&config, &["user", "list", "--json"], ""));
+    assert!(listed.contains("\"rtsp_digest\": true") && !listed.contains(&first.clone().unwrap()), "{listed}");
+    // With another password it is another, without being asked for again.
+    done(&command(&config, &["user", "passwd", "guard"], "canary-tw0\n"));
+    assert!(form().is_some() && form() != first);
+    done(&command(&config, &["user", "passwd", "guard", "--no-rtsp-digest"], "canary-tw0\n"));
+    assert_eq!(form(), None);
+    done(&command(&config, &["user", "passwd", "guard"], "canary-0ne\n"));
+    assert_eq!(form(), None);
+    done(&command(&config, &["user", "passwd", "guard", "--rtsp-digest"], "canary-0ne\n"));
+    assert_eq!(form(), first);
+    refused(&command(&config, &["user", "passwd", "guard", "--rtsp-digest", "--no-rtsp-digest"], "canary-0ne\n"), 2);
 }

@@ -4,7 +4,7 @@ use prometheus::{IntCounterVec, IntGaugeVec, Registry};
 
 use super::{counters, gauges};
 
-/// Families by server: `http`.
+/// Families by server: `http`, `rtsp`.
 #[derive(Clone)]
 pub struct TlsMetrics {
     not_after: IntGaugeVec,

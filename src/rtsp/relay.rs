@@ -136,7 +136,7 @@ async fn relay(
     let (server, theirs) = pair(peer.ip().to_canonical())?;
     let (cut, mut cutting) = oneshot::channel();
     let heard = Heard::default();
-    deliver((OwnedFd::from(theirs), peer, Line { _cut: cut, heard: Arc::clone(&heard) }));
+    deliver((OwnedFd::from(theirs), peer, Line { cut, heard: Arc::clone(&heard) }));
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = server.into_split();
     let down = async {
@@ -150,7 +150,7 @@ async fn relay(
         ended = listen(&mut from_client, &mut to_server, &heard) => ended,
         ended = down => ended,
         // Nothing more is sent, not even what the server has written already.
-        _ = &mut cutting => Ok(()),
+        Ok(()) = &mut cutting => Ok(()),
     }
 }
 

@@ -72,6 +72,20 @@ pub fn scheme(encrypted: bool) -> &'static str {
     if encrypted { "rtsps" } else { "rtsp" }
 }
 
+/// Users of other machines come in by Digest only: most of them not at all.
+fn warn_of_plain(access: &Access) {
+    let book = access.book();
+    let with = book.users.iter().filter(|user| user.rtsp_digest.is_some()).count();
+    if access.has_users() && with < book.users.len() {
+        tracing::warn!(
+            users = book.users.len(),
+            with_digest = with,
+            "rtsp: without rtsp.tls users of other machines come in by Digest alone, and not all have it (better give the \
+             server a certificate; or: maskwatch user passwd NAME --rtsp-digest)"
+        );
+    }
+}
+
 /// What the server's callbacks share.
 struct Shared {
     /// The H.264 encoders to use, best first.
@@ -112,6 +126,9 @@ impl RtspServer {
             encoders: Mutex::default(),
             metrics: Arc::clone(metrics),
         });
+        if certificate.is_none() && !plan.listen.ip().is_loopback() {
+            warn_of_plain(&access);
+        }
         let doors = Arc::new(Doors::new(access, plan.auth.as_ref(), certificate.is_some()));
         let (entrance, visitors) = (Entrance::Doors(Arc::clone(&doors)), Arc::clone(&shared) as Arc<dyn Visitors>);
         let host = Host::open(plan.listen, entrance, certificate.as_ref(), visitors)?;

@@ -39,8 +39,8 @@ pub(super) struct Arrival {
 
 /// A connection's way through the relay.
 pub(super) struct Line {
-    /// Cuts it when dropped.
-    pub(super) _cut: oneshot::Sender<()>,
+    /// Cuts it at once, with all that is on its way.
+    pub(super) cut: oneshot::Sender<()>,
     /// The last `Authorization` that the client has sent.
     pub(super) heard: Heard,
 }
@@ -175,6 +175,11 @@ impl Book {
     pub(super) fn close(&self, client: usize) -> Vec<RTSPSession> {
         let visit = self.lock().remove(&client).unwrap_or_default();
         visit.playing.iter().for_each(|mount| self.tell(mount));
+        // One that never was anybody's may be the half of an HTTP tunnel, which goes on with the other half.
+        if let Some(line) = visit.line.filter(|_| visit.caller.is_some()) {
+            // It may have ended by itself.
+            line.cut.send(()).ok();
+        }
         visit.sessions.iter().filter_map(glib::WeakRef::upgrade).collect()
     }
 

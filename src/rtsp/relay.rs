@@ -2,7 +2,8 @@
 //!
 //! GStreamer has a TLS of its own, but does not tell whence its connections come: logins could not be slowed down by
 //! address. So they are decrypted here, by the library, the certificate and the protocols of HTTP, and handed over as
-//! connections of this machine. What a viewer does not read stays unread here, too: the server notices as it does without.
+//! connections of this machine. What a viewer does not read stays unread here, too: the server notices as it does
+//! without.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};

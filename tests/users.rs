@@ -197,3 +197,82 @@ fn without_a_users_file_it_is_said_how_to_have_one() {
     }
     assert_eq!(app.stop().code(), Some(0));
 }
+
+/// A stream of events that is open; it has been greeted.
+fn listen(http: u16, header: &str) -> std::io::BufReader<std::net::TcpStream> {
+    use std::io::{BufRead, Write};
+    let mut stream = std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, http)).unwrap();
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{header}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(support::soon())).unwrap();
+    let mut stream = std::io::BufReader::new(stream);
+    let mut line = String::new();
+    while !line.starts_with(": events of maskwatch") {
+        line.clear();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "not let in: {header}");
+    }
+    stream
+}
+
+/// Reads until the server ends the stream; `false` where it does not within `soon`.
+fn ends(mut stream: std::io::BufReader<std::net::TcpStream>) -> bool {
+    std::io::Read::read_to_end(&mut stream, &mut Vec::new()).is_ok()
+}
+
+fn goes_on(stream: &std::io::BufReader<std::net::TcpStream>) -> bool {
+    let mut stream = stream.get_ref();
+    stream.set_nonblocking(true).unwrap();
+    // A signal of life may be there, an end may not.
+    let read = std::io::Read::read(&mut stream, &mut [0; 1]);
+    stream.set_nonblocking(false).unwrap();
+    read.map_or_else(|error| error.kind() == std::io::ErrorKind::WouldBlock, |count| count > 0)
+}
+
+#[test]
+fn a_stream_of_events_ends_with_the_right_to_it() {
+    let mut app = service(CAMERAS);
+    let http = app.http;
+    let add = |path: &str, body: Value| {
+        let answer = ask(http, "POST", path, ANNA, &body);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()["token"].as_str().map(str::to_owned).unwrap_or_default()
+    };
+    let user = |name: &str| json!({ "name": name, "role": "viewer", "password": "battery staple" });
+    for name in ["gone", "narrowed", "rotated", "stays"] {
+        add("/api/v1/users", user(name));
+    }
+    let token =
+        |name: &str, time: &str| add("/api/v1/tokens", json!({ "name": name, "role": "viewer", "expires_in": time }));
+    let (revoked, brief) = (token("revoked", "1d"), token("brief", "6s"));
+    let by = |login: &str| listen(http, &format!("Authorization: {}", support::users::authorization(login)));
+    let begin = || {
+        let login = br#"{"username":"stays","password":"battery staple"}"#;
+        cookie(&request(http, "POST", "/api/v1/session", &[("Content-Type", "application/json")], login).unwrap())
+    };
+    let (ended, lasting) = (begin(), begin());
+    let streams = [
+        ("the user is removed", by("gone:battery staple")),
+        ("the user sees less", by("narrowed:battery staple")),
+        ("the password is another", by("rotated:battery staple")),
+        ("the token is removed", by(&revoked)),
+        ("the token ends by itself", by(&brief)),
+        ("the session is ended", listen(http, &format!("Cookie: {ended}"))),
+    ];
+    let others = [by(ANNA), by("stays:battery staple"), listen(http, &format!("Cookie: {lasting}"))];
+    assert!(streams.iter().map(|(_, stream)| stream).chain(&others).all(goes_on), "nothing has happened yet");
+    for (method, path, body) in [
+        ("DELETE", "/api/v1/users/gone", Value::Null),
+        ("PUT", "/api/v1/users/narrowed", json!({ "labels": { "site": "mall-a" } })),
+        ("PUT", "/api/v1/users/rotated", json!({ "password": "correct horse" })),
+        ("DELETE", "/api/v1/tokens/revoked", Value::Null),
+    ] {
+        assert!((200..300).contains(&ask(http, method, path, ANNA, &body).status), "{method} {path}");
+    }
+    assert_eq!(request(http, "DELETE", "/api/v1/session", &[("Cookie", &ended)], b"").unwrap().status, 204);
+    for (why, stream) in streams {
+        assert!(ends(stream), "{why}: the stream goes on");
+    }
+    assert!(others.iter().all(goes_on), "who may listen listens on");
+    assert_eq!(look(http, "/", &brief), 401);
+    assert_eq!(app.stop().code(), Some(0));
+}

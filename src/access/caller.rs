@@ -27,26 +27,41 @@ pub struct Caller {
     name: Option<String>,
     grant: Grant,
     pub(super) fingerprint: Fingerprint,
+    /// Of the session that they came in by.
+    pub(super) session: Option<Fingerprint>,
 }
 
 impl Caller {
     /// Whoever reaches a server without a login.
     pub fn anybody() -> Self {
-        Self { kind: Kind::Anybody, name: None, grant: Grant::whole(Role::Operator), fingerprint: [0; 32] }
+        Self {
+            kind: Kind::Anybody,
+            name: None,
+            grant: Grant::whole(Role::Operator),
+            fingerprint: [0; 32],
+            session: None,
+        }
     }
 
     /// Somebody who has shown nothing, where nothing is asked for.
     pub fn stranger() -> Self {
-        Self { kind: Kind::Stranger, name: None, grant: Grant::whole(Role::Metrics), fingerprint: [0; 32] }
+        Self {
+            kind: Kind::Stranger,
+            name: None,
+            grant: Grant::whole(Role::Metrics),
+            fingerprint: [0; 32],
+            session: None,
+        }
     }
 
     pub(super) fn configured(name: &str, fingerprint: Fingerprint) -> Self {
         let grant = Grant::whole(Role::Operator);
-        Self { kind: Kind::Configured, name: Some(name.to_owned()), grant, fingerprint }
+        Self { kind: Kind::Configured, name: Some(name.to_owned()), grant, fingerprint, session: None }
     }
 
     pub(super) fn user(user: &User) -> Self {
-        Self { kind: Kind::User, name: Some(user.name.clone()), grant: user.grant(), fingerprint: user.fingerprint() }
+        let (name, fingerprint) = (Some(user.name.clone()), user.fingerprint());
+        Self { kind: Kind::User, name, grant: user.grant(), fingerprint, session: None }
     }
 
     pub(super) fn token(token: &Token) -> Self {
@@ -55,7 +70,13 @@ impl Caller {
             name: Some(format!("token:{}", token.name)),
             grant: token.grant(),
             fingerprint: token.fingerprint(),
+            session: None,
         }
+    }
+
+    /// The same by a session.
+    pub(super) fn by(self, session: Fingerprint) -> Self {
+        Self { session: Some(session), ..self }
     }
 
     /// A user's name, or a token's as `token:NAME`; `None` where nobody is asked who they are.

@@ -294,20 +294,25 @@ impl Access {
 
     /// Who has this session.
     pub fn session(&self, id: &str) -> Option<Caller> {
-        let owner = self.attempts().sessions.owner(Instant::now(), fingerprint(id))?;
-        self.owner(&owner)
+        let session = fingerprint(id);
+        let owner = self.attempts().sessions.owner(Instant::now(), session)?;
+        self.owner(&owner).map(|caller| caller.by(session))
     }
 
     /// Ends a session, if there is one.
     pub fn end_session(&self, id: &str, from: IpAddr) {
         let ended = self.attempts().sessions.end(fingerprint(id));
         if let Some(owner) = ended {
+            self.changes.send_replace(());
             self.audit.note(Deed::new("session.ended", Some(&owner.name), Some(from), "logged out"));
         }
     }
 
     /// Whether somebody is still who they were when they came in.
     pub fn stands(&self, caller: &Caller) -> bool {
+        if caller.session.is_some_and(|id| !self.attempts().sessions.has(Instant::now(), id)) {
+            return false;
+        }
         match caller.kind {
             Kind::Anybody => !self.guarded(),
             Kind::Stranger => false,
@@ -324,8 +329,8 @@ impl Access {
     pub async fn revoked(&self, caller: Caller) {
         let mut changes = self.changes.subscribe();
         while self.stands(&caller) {
-            // The sender lives as long as this.
-            if changes.changed().await.is_err() {
+            // Tokens and sessions end by themselves, too, and the clock may be set. The sender lives as long as this.
+            if let Ok(Err(_)) = tokio::time::timeout(watch::LOOK, changes.changed()).await {
                 return;
             }
         }

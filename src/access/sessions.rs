@@ -64,6 +64,11 @@ impl Sessions {
         Some(session.owner.clone())
     }
 
+    /// Whether it goes on; that is no use of it.
+    pub(crate) fn has(&self, now: Instant, id: Fingerprint) -> bool {
+        self.0.get(&id).is_some_and(|session| session.lives(now))
+    }
+
     /// Ends one.
     pub(crate) fn end(&mut self, id: Fingerprint) -> Option<Owner> {
         self.0.remove(&id).map(|session| session.owner)
@@ -89,6 +94,7 @@ mod tests {
         let (begin, mut sessions) = (Instant::now(), Sessions::default());
         let id = sessions.begin(begin, owner("anna")).fingerprint();
         assert_eq!(sessions.owner(begin + IDLE / 2, id), Some(owner("anna")));
+        assert!(sessions.has(begin + IDLE, id) && !sessions.has(begin + IDLE * 2, id), "a look is no use");
         assert_eq!(sessions.owner(begin + IDLE, id), Some(owner("anna")), "it was used meanwhile");
         assert_eq!(sessions.owner(begin + IDLE * 2, id), None);
 

@@ -12,7 +12,7 @@ use super::store::{self, Mark, UsersError};
 use super::token::Fingerprint;
 
 /// How often the file is looked at: a removed user is out within this time.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// Looks between two times that the last use of tokens is written.
 const LOOKS_PER_WRITE: u32 = 60;
 

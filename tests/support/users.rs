@@ -82,8 +82,14 @@ pub fn service_at(users: &Path, more: &str) -> App {
     let listen = format!("http: {{ listen: 127.0.0.1:{http} }}\nrtsp: {{ listen: 127.0.0.1:{rtsp} }}\n");
     std::fs::write(&config, format!("users_file: {}\nstate_dir: state\n{listen}{more}", users.display())).unwrap();
     done(&command(&config, &["user", "add", "anna", "--role", "operator"], "correct horse\n"));
+    start(folder, http, rtsp)
+}
+
+/// Starts a service by the configuration in a folder.
+#[track_caller]
+pub fn start(folder: tempfile::TempDir, http: u16, rtsp: u16) -> App {
     let mut run = Command::new(maskwatch());
-    run.args(["run", "-c"]).arg(&config).current_dir(root());
+    run.args(["run", "-c"]).arg(folder.path().join("maskwatch.yaml")).current_dir(root());
     let mut app = App { process: Process::start("maskwatch", &mut run), http, rtsp, folder };
     app.wait_alive();
     app

@@ -27,6 +27,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitStatus> {
     // Before the models, which take their time: what changes meanwhile is not missed.
     let config =
         ConfigFile::watched(args.config.clone(), depends_on, &wishes).context("no thread to watch the files")?;
+    tidy(&config, &plan);
     super::greet(format!("{}Stop      Ctrl-C\n", service.directions()));
     if !models(&mut service, &plan, &shutdown)? {
         service.stop();
@@ -56,6 +57,17 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitStatus> {
     drop(config);
     service.stop();
     Ok(ExitStatus::SUCCESS)
+}
+
+/// Takes away what changes by the API have left over that were cut short.
+fn tidy(config: &ConfigFile, plan: &Plan) {
+    match config.written(plan).map(|written| written.tidy()) {
+        Some(Ok(names)) => {
+            names.iter().for_each(|name| tracing::warn!("{name}: left over by a change that was cut short; removed"));
+        }
+        Some(Err(error)) => tracing::warn!(%error, "what a change that was cut short left over cannot be removed"),
+        None => {}
+    }
 }
 
 /// Loads the models while HTTP answers already; false where the end is asked for meanwhile.

@@ -27,6 +27,7 @@ use include::Included;
 pub(crate) use include::OURS;
 pub use plan::Plan;
 pub use problem::{ConfigError, Problem};
+pub(crate) use validate::is_name;
 
 /// What a configuration is read with, apart from its text.
 pub struct Surroundings<'a> {

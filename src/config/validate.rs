@@ -76,6 +76,13 @@ struct Login<'a> {
     password_file: Option<&'a PathBuf>,
 }
 
+/// Whether a text may be the name of a camera or a sink: it stands in paths, topics and labels.
+pub(crate) fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let ends = name.starts_with('-') || name.ends_with('-');
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits) && !ends
+}
+
 impl Check<'_> {
     fn place(&self, at: &[Step]) -> Place {
         self.tree.place(at)
@@ -110,9 +117,7 @@ impl Check<'_> {
 
     /// A name that may stand in paths, topics and labels.
     fn name(&mut self, at: &[Step], name: &str, example: &str) {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let ends = name.starts_with('-') || name.ends_with('-');
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits) || ends {
+        if !is_name(name) {
             let hint = format!("1 to 63 lower-case letters, digits and `-`, neither first nor last; such as {example}");
             let said = self.tree.said(at);
             self.problem(at, format!("{said} cannot be a name"), hint);

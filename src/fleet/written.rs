@@ -2,7 +2,9 @@
 //!
 //! A file of ours begins with [`OURS`]. No other file is ever changed: what people write by hand, and their comments, stay.
 //! A file is there whole or not at all, whatever happens meanwhile: it is written under another name, brought to the disk,
-//! and renamed. Its password is in a file beside it that its owner alone may read.
+//! and renamed. Its password is in a file beside it that its owner alone may read, under a new name for each password: the
+//! camera's file says which, so that its address and its password change in one step. What an end in the middle leaves over
+//! is taken away at the next start ([`Written::tidy`]).
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -12,12 +14,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::config::{OURS, Plan};
+use crate::config::{OURS, Plan, is_name};
 use crate::state_file::{make_folder, sync_name};
 
 /// Key of a password, and of the file that it goes to.
 const PASSWORD: &str = "password";
 const PASSWORD_FILE: &str = "password_file";
+/// Hexadecimal digits in the name of a password's file.
+const DIGITS: usize = 12;
+/// End of the name of a file that is being written.
+const NEW: &str = ".new";
 
 /// Why the API does not change a camera.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,14 +84,54 @@ impl Written {
     /// Where the camera's file is, or would be.
     ///
     /// # Errors
-    /// The pattern takes no such name in.
+    /// It is no name of a camera (and so no way into other folders), or the pattern takes no such name in.
     pub fn path(&self, camera: &str) -> Result<PathBuf, Objection> {
+        if !is_name(camera) {
+            return Err(Objection::Bad(vec![
+                "name: it cannot be a camera's: 1 to 63 lower-case letters, digits and `-`, such as north-gate"
+                    .to_owned(),
+            ]));
+        }
         let name = format!("{camera}.yaml");
         if self.pattern.matches(&name) { Ok(self.folder.join(name)) } else { Err(Objection::NoInclude) }
     }
 
-    fn password_path(&self, camera: &str) -> PathBuf {
-        self.folder.join(format!("{camera}.{PASSWORD}"))
+    /// The name of the password's file that a camera's file of ours has.
+    fn kept(&self, camera: &str) -> Option<String> {
+        let text = fs::read_to_string(self.path(camera).ok()?).ok().filter(|text| text.starts_with(OURS))?;
+        let values: BTreeMap<String, Value> = serde_yaml::from_str(&text).ok()?;
+        let name = values.get(PASSWORD_FILE)?.as_str()?;
+        (name == format!("{camera}.{PASSWORD}") || camera_of(name) == Some(camera)).then(|| name.to_owned())
+    }
+
+    /// Takes away what an end in the middle of a change has left over: files that were being written, and passwords of no
+    /// camera. Nothing else: only names that are given here, and that no file beside them mentions. Gives their names.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or changed.
+    pub fn tidy(&self) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+        let names: Vec<String> = names.collect::<io::Result<_>>()?;
+        let texts: Vec<String> = names
+            .iter()
+            .filter(|name| !name.starts_with('.') && camera_of(name).is_none())
+            .filter_map(|name| fs::read_to_string(self.folder.join(name)).ok())
+            .collect();
+        let mut gone = Vec::new();
+        for name in names {
+            let begun = name.strip_prefix('.').and_then(|name| name.strip_suffix(NEW));
+            let begun = begun.is_some_and(|name| camera_of(name).is_some() || self.pattern.matches(name));
+            let nobodys = camera_of(&name).is_some() && !texts.iter().any(|text| text.contains(&name));
+            if begun || nobodys {
+                remove(&self.folder.join(&name))?;
+                gone.push(name);
+            }
+        }
+        Ok(gone)
     }
 
     /// Whether the API may change this camera of a plan, and whether it is there.
@@ -125,21 +171,20 @@ impl Written {
             return Err(Objection::Bad(vec!["password_file: give the password itself, as `password`".to_owned()]));
         }
         let given = values.remove(PASSWORD).filter(|password| !password.is_null());
-        let kept = self.password_path(camera);
-        let keeps = given.is_none() && values.contains_key("username") && kept.is_file();
-        let name = || Value::from(format!("{camera}.{PASSWORD}"));
+        let kept = self.kept(camera).filter(|_| given.is_none() && values.contains_key("username"));
         let mut checked = values.clone();
         let mut written = values;
         if let Some(password) = &given {
             checked.insert(PASSWORD.into(), password.clone());
-        } else if keeps {
-            checked.insert(PASSWORD_FILE.into(), name());
-        }
-        if given.is_some() || keeps {
-            written.insert(PASSWORD_FILE.into(), name());
+        } else if let Some(kept) = &kept {
+            checked.insert(PASSWORD_FILE.into(), kept.as_str().into());
         }
         let password = given.as_ref().and_then(Value::as_str).map(str::to_owned);
-        Ok(Texts { checked: yaml(&checked)?, written: yaml(&written)?, password, keeps })
+        let file = given.map(|_| new_name(camera)).or(kept);
+        if let Some(file) = &file {
+            written.insert(PASSWORD_FILE.into(), file.as_str().into());
+        }
+        Ok(Texts { checked: yaml(&checked)?, written: yaml(&written)?, password, file })
     }
 
     /// Writes a camera's file.
@@ -148,12 +193,20 @@ impl Written {
     /// The disk refuses; the file is as it was.
     pub fn put(&self, camera: &str, texts: &Texts) -> Result<(), Objection> {
         make_folder(&self.folder)?;
-        if let Some(password) = &texts.password {
-            replace(&self.password_path(camera), password.as_bytes())?;
+        let (path, before) = (self.path(camera)?, self.kept(camera));
+        let new = texts.password.as_ref().zip(texts.file.as_ref());
+        if let Some((password, name)) = new {
+            replace(&self.folder.join(name), password.as_bytes())?;
         }
-        replace(&self.path(camera)?, texts.written.as_bytes())?;
-        if texts.password.is_none() && !texts.keeps {
-            remove(&self.password_path(camera))?;
+        if let Err(error) = replace(&path, texts.written.as_bytes()) {
+            // The one of before holds.
+            if let Some((_, name)) = new {
+                remove(&self.folder.join(name)).ok();
+            }
+            return Err(error.into());
+        }
+        if let Some(before) = before.filter(|before| Some(before) != texts.file.as_ref()) {
+            remove(&self.folder.join(before))?;
         }
         Ok(())
     }
@@ -163,8 +216,12 @@ impl Written {
     /// # Errors
     /// The disk refuses.
     pub fn remove(&self, camera: &str) -> Result<(), Objection> {
+        let kept = self.kept(camera);
         remove(&self.path(camera)?)?;
-        Ok(remove(&self.password_path(camera))?)
+        if let Some(kept) = kept {
+            remove(&self.folder.join(kept))?;
+        }
+        Ok(())
     }
 }
 
@@ -175,7 +232,20 @@ pub struct Texts {
     pub checked: String,
     written: String,
     password: Option<String>,
-    keeps: bool,
+    /// Name of the password's file.
+    file: Option<String>,
+}
+
+/// A name that no password's file of this camera has yet.
+fn new_name(camera: &str) -> String {
+    format!("{camera}.{:0DIGITS$x}.{PASSWORD}", rand::random::<u64>() >> (64 - 4 * DIGITS))
+}
+
+/// The camera whose password's file has this name; `None`: it is not a name of [`new_name`].
+fn camera_of(name: &str) -> Option<&str> {
+    let (camera, digits) = name.strip_suffix(PASSWORD)?.strip_suffix('.')?.rsplit_once('.')?;
+    let fits = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    (!camera.is_empty() && digits.len() == DIGITS && digits.chars().all(fits)).then_some(camera)
 }
 
 /// Values as a file of ours in which nothing is a variable.
@@ -201,7 +271,7 @@ fn literal(value: &Value) -> Value {
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // `include` leaves out what begins with a dot.
-    let beside = path.with_file_name(format!(".{name}.new"));
+    let beside = path.with_file_name(format!(".{name}{NEW}"));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
@@ -234,6 +304,10 @@ mod tests {
         assert_eq!(path("cameras.d/*.yaml"), Some(Ok("/etc/maskwatch/cameras.d/gate.yaml".into())));
         assert_eq!(path("*.yaml"), Some(Ok("/etc/maskwatch/gate.yaml".into())));
         assert_eq!(path("cameras.d/*.yml"), Some(Err(Objection::NoInclude)));
+        let written = Written::of("cameras.d/*.yaml", folder).unwrap();
+        for name in ["", "..", "../gate", "a/b", "a\0b", "Gate", "-a"] {
+            assert!(matches!(written.path(name), Err(Objection::Bad(_))), "{name}");
+        }
         assert_eq!(path("sites/*/gate.yaml"), None);
         assert_eq!(path("cameras.yaml"), None);
     }
@@ -249,8 +323,9 @@ mod tests {
         assert!(texts.checked.contains("s3cret $${HOME}") && texts.checked.contains("$${PATH}"), "{}", texts.checked);
         written.put("gate", &texts).unwrap();
         let text = fs::read_to_string(folder.path().join("d/gate.yaml")).unwrap();
-        assert!(text.starts_with(OURS) && !text.contains("s3cret") && text.contains("gate.password"), "{text}");
-        let password = folder.path().join("d/gate.password");
+        assert!(text.starts_with(OURS) && !text.contains("s3cret") && text.contains("password_file: gate."), "{text}");
+        let password = folder.path().join("d").join(written.kept("gate").unwrap());
+        assert_eq!(camera_of(password.file_name().unwrap().to_str().unwrap()), Some("gate"));
         assert_eq!(fs::read_to_string(&password).unwrap(), "s3cret ${HOME}");
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&password).unwrap().permissions().mode() & 0o777, 0o600);
@@ -258,7 +333,7 @@ mod tests {
         // Without a password the one that is there stays; without a login it goes.
         let kept =
             written.texts("gate", &values(serde_json::json!({ "url": "rtsp://a/b", "username": "ops" }))).unwrap();
-        assert!(kept.checked.contains("gate.password"), "{}", kept.checked);
+        assert!(kept.checked.contains(&written.kept("gate").unwrap()), "{}", kept.checked);
         written.put("gate", &kept).unwrap();
         assert!(password.is_file());
         let open = written.texts("gate", &values(serde_json::json!({ "url": "rtsp://a/b" }))).unwrap();
@@ -269,5 +344,44 @@ mod tests {
         let file =
             written.texts("gate", &values(serde_json::json!({ "url": "rtsp://a/b", "password_file": "/etc/shadow" })));
         assert!(matches!(file, Err(Objection::Bad(_))));
+    }
+
+    #[test]
+    fn another_password_is_another_file_and_the_old_one_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = Written::of("*.yaml", folder.path()).unwrap();
+        let put = |password: &str| {
+            let given = values(serde_json::json!({ "url": "rtsp://a/b", "username": "ops", "password": password }));
+            written.put("gate", &written.texts("gate", &given).unwrap()).unwrap();
+            written.kept("gate").unwrap()
+        };
+        let (first, second) = (put("one"), put("two"));
+        assert_ne!(first, second);
+        assert!(!folder.path().join(first).exists());
+        assert_eq!(fs::read_to_string(folder.path().join(second)).unwrap(), "two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_was_left_over_is_taken_away_and_nothing_that_people_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = Written::of("*.yaml", folder.path()).unwrap();
+        let given = values(serde_json::json!({ "url": "rtsp://a/b", "username": "ops", "password": "x" }));
+        written.put("gate", &written.texts("gate", &given).unwrap()).unwrap();
+        let kept = written.kept("gate").unwrap();
+        let stays =
+            ["yard.yaml", "yard.password", "hall.0123456789ab.password", "notes.new", ".vimrc", "a.0123.password"];
+        let goes = [".gate.yaml.new", ".gate.0123456789ab.password.new", "gone.0123456789ab.password"];
+        for name in stays.iter().chain(&goes) {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        fs::write(folder.path().join("yard.yaml"), "password_file: hall.0123456789ab.password").unwrap();
+        let mut gone = written.tidy().unwrap();
+        gone.sort();
+        assert_eq!(gone, goes);
+        for name in stays.into_iter().chain(["gate.yaml", &kept]) {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
+        assert!(Written::of("none.d/*.yaml", folder.path()).unwrap().tidy().unwrap().is_empty());
     }
 }

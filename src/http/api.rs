@@ -19,7 +19,6 @@ use crate::state_file::StoreHealth;
 
 /// A camera: its configuration as far as it may be told (no password, no query of its URL), and how it fares
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Camera")]
 pub(super) struct CameraView {
     /// Unique; the path of its stream and the label of its metrics
     name: String,

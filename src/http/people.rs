@@ -102,7 +102,6 @@ pub(super) struct Window {
 
 /// A zone, or a direction of a line
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Zone")]
 pub(super) struct ZoneView {
     /// Name, and for a line its direction, as door:forward
     name: String,

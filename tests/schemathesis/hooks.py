@@ -1,5 +1,6 @@
 """What the document cannot say of a request."""
 
+import os
 from datetime import datetime
 
 import schemathesis
@@ -17,9 +18,16 @@ def seconds(value):
         return None
 
 
+# Who comes in (--auth): keeps the password, or everything after would be refused. The service refuses the rest itself.
+OPERATOR = os.environ.get("OPERATOR", "anna")
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """`from` is before `to`, where both are times. The stream of events does not end: the list is what can be tested."""
+    names = case.path_parameters or {}
+    if case.path == "/api/v1/users/{name}" and names.get("name") == OPERATOR and isinstance(case.body, dict):
+        case.body.pop("password", None)
     query = case.query if isinstance(case.query, dict) else {}
     begin, end = seconds(query.get("from")), seconds(query.get("to"))
     if end is not None and max(end - 86400 if begin is None else begin, 0) >= max(end, 0) - 1:

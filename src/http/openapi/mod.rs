@@ -112,7 +112,12 @@ impl Document {
 
     fn finish(mut self) -> Value {
         let mut schemas = self.questions.take_definitions(true);
-        schemas.extend(self.answers.take_definitions(true));
+        let answers = self.answers.take_definitions(true);
+        // A name is one thing: what is asked for would be checked by what is given.
+        let twice: Vec<_> =
+            answers.iter().filter(|(name, of)| schemas.get(*name).is_some_and(|other| other != *of)).collect();
+        debug_assert!(twice.is_empty(), "two schemas have one name: {twice:?}");
+        schemas.extend(answers);
         let mut components = json!({ "schemas": schemas });
         let mut document = json!({
             "openapi": "3.1.0",

@@ -122,7 +122,8 @@ impl Operation {
         questions: &mut SchemaGenerator,
     ) -> Value {
         let asks = login && !self.open;
-        let this = if asks { self.problem(401, "A login is needed") } else { self };
+        let slowed = "Too many failed logins, or too many at a time: Retry-After says when to come again";
+        let this = if asks { self.problem(401, "A login is needed").problem(429, slowed) } else { self };
         let mut parameters: Vec<Value> = in_path(path);
         parameters.extend(this.query.iter().flat_map(|make| in_query(make(questions))));
         parameters.extend(this.headers.iter().map(|(name, description)| {

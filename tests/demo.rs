@@ -12,13 +12,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use image::RgbImage;
-use maskwatch::demo::{Camera, Face, State};
+use maskwatch::demo::{DemoCamera, Face, State};
 use support::{App, Process, Scrape, grab, soon};
 
 const STATES: [State; 3] = [State::Mask, State::Incorrect, State::NoMask];
 
 /// `maskwatch demo` on free ports, with its clips at hand.
-fn start() -> (App, Vec<Camera>) {
+fn start() -> (App, Vec<DemoCamera>) {
     let cameras = support::demo::cameras();
     let (http, rtsp) = (support::free_port(), support::free_port());
     let mut command = Command::new(support::maskwatch());
@@ -52,13 +52,13 @@ fn people_are_counted_once_and_in_the_right_state() {
 
 /// One turn of a clip: the metrics at its begin and at its end.
 struct Turn<'a> {
-    camera: &'a Camera,
+    camera: &'a DemoCamera,
     before: Option<Scrape>,
     after: Option<Scrape>,
 }
 
 impl<'a> Turn<'a> {
-    fn new(camera: &'a Camera) -> Self {
+    fn new(camera: &'a DemoCamera) -> Self {
         Self { camera, before: None, after: None }
     }
 
@@ -80,7 +80,7 @@ impl<'a> Turn<'a> {
 }
 
 /// A classifier with two states takes a mask under the nose for a mask; that is its manifest's word, not a failure.
-fn assert_counts(camera: &Camera, counted: &BTreeMap<State, usize>, what: &str) {
+fn assert_counts(camera: &DemoCamera, counted: &BTreeMap<State, usize>, what: &str) {
     let truth = |state| camera.truth.count(state);
     if support::demo::knows_incorrect() {
         for state in STATES {

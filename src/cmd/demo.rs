@@ -48,8 +48,8 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitStatus> {
 }
 
 /// The configuration that a user would write for these cameras.
-fn plan(args: &DemoArgs, cameras: &[demo::Camera], simulated: &sim::Server) -> anyhow::Result<Plan> {
-    let camera = |(index, camera): (usize, &demo::Camera)| {
+fn plan(args: &DemoArgs, cameras: &[demo::DemoCamera], simulated: &sim::Server) -> anyhow::Result<Plan> {
+    let camera = |(index, camera): (usize, &demo::DemoCamera)| {
         let url = simulated.url(index);
         let url = CameraUrl::parse(&url).map_err(|problem| anyhow::anyhow!("{url}: {problem:?}"))?;
         Ok(CameraPlan::new(camera.name, url))

@@ -14,7 +14,7 @@ const PORTRAIT: &str = "astronaut.png";
 
 /// One simulated camera.
 #[derive(Clone, Debug)]
-pub struct Camera {
+pub struct DemoCamera {
     /// As in a configuration.
     pub name: &'static str,
     /// The clip (MP4), begins and ends without people.
@@ -57,7 +57,7 @@ pub enum DemoError {
 ///
 /// # Errors
 /// The portrait is missing, the folder cannot be written, or GStreamer has no H.264 encoder.
-pub fn cameras(folder: &Path, making: impl FnOnce(usize)) -> Result<Vec<Camera>, DemoError> {
+pub fn cameras(folder: &Path, making: impl FnOnce(usize)) -> Result<Vec<DemoCamera>, DemoError> {
     if !missing(folder).is_empty() {
         let _lock = lock(folder)?;
         let missing = missing(folder); // another process may have made them meanwhile
@@ -66,7 +66,7 @@ pub fn cameras(folder: &Path, making: impl FnOnce(usize)) -> Result<Vec<Camera>,
             make(folder, &missing)?;
         }
     }
-    let camera = |scene: &Scene| Camera { name: scene.name, clip: clip_path(folder, scene), truth: scene.truth() };
+    let camera = |scene: &Scene| DemoCamera { name: scene.name, clip: clip_path(folder, scene), truth: scene.truth() };
     Ok(SCENES.iter().map(camera).collect())
 }
 

@@ -24,7 +24,7 @@ const USUAL_RATE: (i32, i32) = (25, 1);
 
 /// The camera behind an output.
 #[derive(Clone)]
-pub(super) struct Camera {
+pub(super) struct Filmed {
     pub(super) hub: Arc<Hub>,
     pub(super) status: Arc<CameraStatus>,
     pub(super) metrics: Arc<CameraMetrics>,
@@ -32,7 +32,7 @@ pub(super) struct Camera {
     pub(super) areas: Arc<Areas>,
 }
 
-impl Camera {
+impl Filmed {
     /// The zones and lines in a picture of `size`, in which the camera's has bars where the shapes differ.
     pub(super) fn areas_within(&self, size: (u32, u32)) -> Areas {
         self.within(&self.areas, size)
@@ -72,7 +72,7 @@ struct Told {
 
 /// One camera's way into one pipeline.
 pub(super) struct Feed {
-    camera: Camera,
+    camera: Filmed,
     source: gst_app::AppSrc,
     overlay: Option<gst::Element>,
     /// Of the output's pictures of this camera.
@@ -93,7 +93,7 @@ impl Feed {
     /// Feeds `source` from now on. Its first picture is the latest one, or a slate, as soon as it asks. `overlay` draws the boxes
     /// behind it; `size` is that of slates.
     pub(super) fn start(
-        camera: &Camera,
+        camera: &Filmed,
         source: gst_app::AppSrc,
         overlay: Option<gst::Element>,
         size: (u32, u32),
@@ -258,7 +258,7 @@ mod tests {
         let shown = hub.latest().unwrap();
         let overlay = gst::ElementFactory::make(super::super::OVERLAY_ELEMENT).build().unwrap();
         let feed = Feed {
-            camera: Camera { hub, status, metrics, areas: Arc::default() },
+            camera: Filmed { hub, status, metrics, areas: Arc::default() },
             source: gst_app::AppSrc::builder().build(),
             overlay: Some(overlay.clone()),
             size: (64, 48),

@@ -7,7 +7,7 @@ const WIDTHS: [u32; 2] = [1280, 1920];
 
 /// Equal tiles of 16:9, row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct Grid {
     columns: u32,
     /// Size of one tile; even.
     pub(super) tile: (u32, u32),
@@ -15,7 +15,7 @@ pub(super) struct Layout {
     pub(super) size: (u32, u32),
 }
 
-impl Layout {
+impl Grid {
     /// For `count` cameras, at least one.
     pub(super) fn of(count: usize) -> Self {
         let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
@@ -42,24 +42,24 @@ mod tests {
 
     #[test]
     fn usual_layouts() {
-        assert_eq!(Layout::of(1).size, (1280, 720));
-        assert_eq!(Layout::of(2).size, (1280, 360));
-        assert_eq!(Layout::of(4).size, (1280, 720));
-        assert_eq!(Layout::of(4).place(3), (640, 360));
-        assert_eq!(Layout::of(5).tile, (426, 240));
+        assert_eq!(Grid::of(1).size, (1280, 720));
+        assert_eq!(Grid::of(2).size, (1280, 360));
+        assert_eq!(Grid::of(4).size, (1280, 720));
+        assert_eq!(Grid::of(4).place(3), (640, 360));
+        assert_eq!(Grid::of(5).tile, (426, 240));
     }
 
     proptest! {
         #[test]
         fn tiles_are_even_inside_and_apart(count in 1usize..200) {
-            let layout = Layout::of(count);
+            let grid = Grid::of(count);
             let mut places = std::collections::BTreeSet::new();
             for index in 0..count {
-                let (x, y) = layout.place(index);
-                prop_assert!(x + layout.tile.0 <= layout.size.0 && y + layout.tile.1 <= layout.size.1);
+                let (x, y) = grid.place(index);
+                prop_assert!(x + grid.tile.0 <= grid.size.0 && y + grid.tile.1 <= grid.size.1);
                 prop_assert!(places.insert((x, y)));
             }
-            prop_assert!([layout.tile.0, layout.tile.1, layout.size.0, layout.size.1].iter().all(|n| n % 2 == 0));
+            prop_assert!([grid.tile.0, grid.tile.1, grid.size.0, grid.size.1].iter().all(|n| n % 2 == 0));
         }
     }
 }

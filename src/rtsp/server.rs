@@ -11,9 +11,9 @@ use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory};
 use maskwatch_vision::zone::Areas;
 
 use super::doors::Doors;
-use super::feed::{BACKLOG, Camera, Feed, Running};
+use super::feed::{BACKLOG, Feed, Filmed, Running};
 use super::host::{Entrance, Host, HostError, Visitors};
-use super::mosaic::Layout;
+use super::mosaic::Grid;
 use super::slate::Ticker;
 use super::{MOSAIC, OVERLAY_ELEMENT};
 use crate::access::Access;
@@ -61,9 +61,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    fn camera(&self) -> Camera {
+    fn camera(&self) -> Filmed {
         let (hub, status) = (Arc::clone(&self.hub), Arc::clone(&self.status));
-        Camera { hub, status, metrics: Arc::clone(&self.metrics), areas: Arc::clone(&self.areas) }
+        Filmed { hub, status, metrics: Arc::clone(&self.metrics), areas: Arc::clone(&self.areas) }
     }
 }
 
@@ -233,14 +233,14 @@ impl RtspServer {
         }
         let shared = Arc::clone(&self.shared);
         let factory = factory(move |bin| {
-            let layout = Layout::of(streams.len());
+            let grid = Grid::of(streams.len());
             let rate = gst::Fraction::new(MOSAIC_FPS as i32, 1);
-            let (width, height) = layout.size;
+            let (width, height) = grid.size;
             let encoder = Encoder::new(&shared.kinds, Task::Stream(Demand { width, height, ..MOSAIC_DEMAND }))?;
-            fill(bin, &mosaic_text(&streams, &layout), &encoder)?;
+            fill(bin, &mosaic_text(&streams, &grid), &encoder)?;
             shared.note_encoder(MOSAIC, &encoder, None);
             let feed = |(index, stream): (usize, &Stream)| {
-                attach(bin, index, &stream.camera(), layout.tile, rate, &shared.ticker)
+                attach(bin, index, &stream.camera(), grid.tile, rate, &shared.ticker)
             };
             streams.iter().enumerate().map(feed).collect()
         });
@@ -249,17 +249,17 @@ impl RtspServer {
 }
 
 /// The pipeline of the mosaic. Each camera is scaled to its tile before it is drawn on: labels stay readable.
-fn mosaic_text(streams: &[Stream], layout: &Layout) -> String {
-    let (width, height) = layout.size;
+fn mosaic_text(streams: &[Stream], grid: &Grid) -> String {
+    let (width, height) = grid.size;
     let mut places = String::new();
     let mut tiles = String::new();
     for (index, stream) in streams.iter().enumerate() {
-        let (x, y) = layout.place(index);
+        let (x, y) = grid.place(index);
         places.push_str(&format!(" sink_{index}::xpos={x} sink_{index}::ypos={y}"));
         tiles.push_str(&format!(
             " {} ! videorate drop-only=true max-rate={MOSAIC_FPS} ! {} ! mix.sink_{index}",
             source(index),
-            scaled(stream.hub.camera(), index, layout.tile)
+            scaled(stream.hub.camera(), index, grid.tile)
         ));
     }
     format!(
@@ -325,7 +325,7 @@ fn fill(bin: &gst::Bin, text: &str, encoder: &Encoder) -> Result<(), glib::Error
 fn attach(
     bin: &gst::Bin,
     index: usize,
-    camera: &Camera,
+    camera: &Filmed,
     size: (u32, u32),
     rate: gst::Fraction,
     ticker: &Ticker,

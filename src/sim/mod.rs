@@ -9,4 +9,4 @@ mod feeder;
 mod server;
 
 pub use clip::{Clip, ClipError};
-pub use server::{Camera, Options, Server, SimError};
+pub use server::{Options, Server, SimCamera, SimError};

@@ -48,7 +48,7 @@ impl Options {
 /// Cameras `/cam0`, `/cam1`, … on one port. Dropping it is pulling the plug: all connections close.
 pub struct Server {
     host: Arc<Host>,
-    cameras: Vec<Camera>,
+    cameras: Vec<SimCamera>,
 }
 
 impl Server {
@@ -59,10 +59,10 @@ impl Server {
     pub fn start(options: &Options, clips: Vec<Arc<Clip>>) -> Result<Self, SimError> {
         let auth = options.auth.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
         let host = Arc::new(Host::start(options.listen, auth, Arc::new(NoVisitors))?);
-        let cameras: Vec<Camera> = clips
+        let cameras: Vec<SimCamera> = clips
             .into_iter()
             .enumerate()
-            .map(|(index, clip)| Camera {
+            .map(|(index, clip)| SimCamera {
                 mount: format!("cam{index}"),
                 scene: Arc::new(Scene::new(clip)),
                 host: Arc::clone(&host),
@@ -94,19 +94,19 @@ impl Server {
     }
 
     /// All cameras, in the order of the clips.
-    pub fn cameras(&self) -> &[Camera] {
+    pub fn cameras(&self) -> &[SimCamera] {
         &self.cameras
     }
 }
 
 /// One simulated camera and its fault switches.
-pub struct Camera {
+pub struct SimCamera {
     mount: String,
     scene: Arc<Scene>,
     host: Arc<Host>,
 }
 
-impl Camera {
+impl SimCamera {
     /// On: connections stay and nothing is sent. Off: it goes on with the next keyframe.
     pub fn freeze(&self, on: bool) {
         self.scene.frozen.store(on, Ordering::Relaxed);

@@ -5,14 +5,14 @@ use maskwatch::demo;
 use super::root;
 
 /// The four clips and their truth; made where they are missing.
-pub fn cameras() -> Vec<demo::Camera> {
+pub fn cameras() -> Vec<demo::DemoCamera> {
     gst::init().unwrap();
     demo::cameras(&root().join(".fetched/demo"), |count| eprintln!("making {count} demo clips"))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The camera of that name.
-pub fn camera(name: &str) -> demo::Camera {
+pub fn camera(name: &str) -> demo::DemoCamera {
     cameras().into_iter().find(|camera| camera.name == name).unwrap()
 }
 

@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use maskwatch_vision::detect::{Activation, AnchorLevel, BoxFormat, ClassName, DecodeSpec, anchors, suppress};
 use maskwatch_vision::face::Detection;
 use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::preprocess::Placement;
+use maskwatch_vision::preprocess::Fit;
 
 fn ssd() -> DecodeSpec {
     let level = |stride, sizes: &[f32]| AnchorLevel { stride, boxes: sizes.iter().map(|s| [*s, *s]).collect() };
@@ -41,7 +41,7 @@ fn decode(c: &mut Criterion) {
     let BoxFormat::Ssd { anchors, .. } = &spec.boxes else { return };
     let rows = anchors.len();
     let boxes = vec![0.3; rows * 4];
-    let place = Placement { left: 0, top: 60, columns: 640, rows: 360, input_width: 640, input_height: 480 };
+    let place = Fit { left: 0, top: 60, columns: 640, rows: 360, input_width: 640, input_height: 480 };
     let mut group = c.benchmark_group("decode 17640 anchors");
     for faces in [0, 20, 200] {
         let scores = logits(rows, faces);

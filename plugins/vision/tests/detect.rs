@@ -4,7 +4,7 @@ use maskwatch_vision::detect::{Activation, AnchorLevel, BoxFormat, Calibration, 
 use maskwatch_vision::detect::{anchors, suppress};
 use maskwatch_vision::face::Detection;
 use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::preprocess::Placement;
+use maskwatch_vision::preprocess::Fit;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -25,8 +25,8 @@ fn spec(classes: &[ClassName], activation: Activation) -> DecodeSpec {
     }
 }
 
-fn place() -> Placement {
-    Placement::identity(640, 480)
+fn place() -> Fit {
+    Fit::identity(640, 480)
 }
 
 fn rects() -> impl Strategy<Value = Rect> {
@@ -228,7 +228,7 @@ fn states_come_from_the_classes() {
 
 #[test]
 fn the_letterbox_is_undone() {
-    let place = Placement { left: 0, top: 60, columns: 640, rows: 360, input_width: 640, input_height: 480 };
+    let place = Fit { left: 0, top: 60, columns: 640, rows: 360, input_width: 640, input_height: 480 };
     let spec = spec(&[Face], Activation::None);
     // The second box lies in the bar above the picture.
     let boxes = [0.25, 0.125, 0.5, 0.5, 0.2, 0.01, 0.4, 0.12];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use maskwatch_vision::detect::{Activation, BoxFormat, ClassName, DecodeSpec, Found, Voting};
 use maskwatch_vision::geometry::Rect;
-use maskwatch_vision::preprocess::Placement;
+use maskwatch_vision::preprocess::Fit;
 use maskwatch_vision::privacy::{Cover, Film, Gate, Looks, MOST_SUSPECTS, PrivacyConfig, Suspects, Unknown};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -35,7 +35,7 @@ fn spec(voting: Option<Voting>, max_faces: usize) -> DecodeSpec {
 fn decode(spec: &DecodeSpec, hide: Option<f32>, found: &[(Rect, f32)]) -> Found {
     let scores: Vec<f32> = found.iter().map(|(_, score)| *score).collect();
     let boxes: Vec<f32> = found.iter().flat_map(|(rect, _)| [rect.x, rect.y, rect.right(), rect.bottom()]).collect();
-    spec.decode_hiding(FACE, hide, &scores, &boxes, &Placement::identity(640, 480)).unwrap()
+    spec.decode_hiding(FACE, hide, &scores, &boxes, &Fit::identity(640, 480)).unwrap()
 }
 
 /// So many faces side by side, from the best to the worst.
@@ -145,7 +145,7 @@ fn what_cannot_be_read_may_be_a_face_anywhere() {
     let mut ssd = spec(None, 200);
     ssd.boxes = BoxFormat::Ssd { variances: [0.1, 0.2], anchors: vec![[0.5, 0.5, 0.1, 0.1]] };
     // Finite numbers whose box is not.
-    let found = ssd.decode_hiding(FACE, Some(HIDE), &[0.3], &[0.0, 0.0, 1e4, 0.0], &Placement::identity(64, 48));
+    let found = ssd.decode_hiding(FACE, Some(HIDE), &[0.3], &[0.0, 0.0, 1e4, 0.0], &Fit::identity(64, 48));
     assert_eq!(found.unwrap().suspects, Some(unreadable));
 }
 

@@ -161,7 +161,7 @@ proptest! {
     ) {
         let picture = constant(format, (width, height), slack, colour);
         let out = whole(spec, &picture);
-        let place = spec.placement(width, height);
+        let place = spec.fit(width, height);
         let rgb = if format == PixelFormat::Rgb { colour.map(f32::from) } else { bt601(colour) };
         let want = if spec.color == ChannelOrder::Rgb { rgb } else { [rgb[2], rgb[1], rgb[0]] };
         for y in 0..spec.height {
@@ -237,7 +237,7 @@ proptest! {
         spec in specs(), width in 1u32..5000, height in 1u32..5000,
         x in -0.5f32..1.5, y in -0.5f32..1.5, w in 0.0f32..1.0, h in 0.0f32..1.0,
     ) {
-        let place = spec.placement(width, height);
+        let place = spec.fit(width, height);
         prop_assert!(place.columns >= 1 && place.left + place.columns <= spec.width);
         prop_assert!(place.rows >= 1 && place.top + place.rows <= spec.height);
         prop_assert!(place.columns == spec.width || place.rows == spec.height);
@@ -335,7 +335,7 @@ fn reuse_changes_nothing() {
         let place = kept.whole(&picture.view(), &mut out).unwrap();
         assert_eq!(out[..spec.len()], whole(spec, picture));
         assert!(out[spec.len()..].iter().all(|v| v.is_nan()), "nothing beyond the input is written");
-        assert_eq!(place, spec.placement(picture.width, picture.height));
+        assert_eq!(place, spec.fit(picture.width, picture.height));
         for roi in [Rect::new(0.1, 0.2, 0.3, 0.4), Rect::new(0.5, 0.5, 0.9, 0.2)] {
             kept.crop(&picture.view(), roi, &mut out).unwrap();
             assert_eq!(out[..spec.len()], crop(spec, picture, roi));
@@ -371,11 +371,11 @@ fn unfit_frames_are_errors() {
 #[test]
 fn letterbox_places() {
     let spec = plain(640, 480, Resize::Letterbox, 0);
-    let place = spec.placement(1280, 720);
+    let place = spec.fit(1280, 720);
     assert_eq!((place.left, place.top, place.columns, place.rows), (0, 60, 640, 360));
-    let place = spec.placement(720, 1280);
+    let place = spec.fit(720, 1280);
     assert_eq!((place.left, place.top, place.columns, place.rows), (185, 0, 270, 480));
-    let place = spec.placement(10_000, 1);
+    let place = spec.fit(10_000, 1);
     assert_eq!((place.top, place.columns, place.rows), (239, 640, 1));
 }
 

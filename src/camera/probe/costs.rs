@@ -204,7 +204,7 @@ fn login(report: &Report) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::{Login, Packets, Pictures, Session, Timing};
+    use super::super::report::{Login, Packets, Pictures, SessionTerms, Timing};
     use super::*;
 
     fn plain() -> Report {
@@ -228,7 +228,7 @@ mod tests {
         Report {
             transport: Some("tcp"),
             login: Some(Login { kind: "digest", algorithm: Some("MD5"), encrypted: false }),
-            session: Some(Session { timeout_s: Some(60.0), keep_alive: "GET_PARAMETER" }),
+            session: Some(SessionTerms { timeout_s: Some(60.0), keep_alive: "GET_PARAMETER" }),
             video: Some(video),
             pictures: Pictures { received: 250, decoded: 248, dropped: [("gate", 2)].into() },
             packets: Some(Packets { received: 3000, ..Packets::default() }),
@@ -283,7 +283,7 @@ mod tests {
             (Report { transport: Some("udp"), ..packets(|p| p.lost = 30) }, "packets_lost", "try transport: tcp"),
             (Report { udp_in_vain: true, ..plain() }, "udp", "transport: tcp"),
             (
-                Report { session: Some(Session { timeout_s: None, keep_alive: "OPTIONS" }), ..plain() },
+                Report { session: Some(SessionTerms { timeout_s: None, keep_alive: "OPTIONS" }), ..plain() },
                 "session_timeout",
                 "60 s are supposed",
             ),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use gst::prelude::*;
 
 pub use costs::Cost;
-pub use report::{Login, Packets, Pictures, Report, Session, Timing, Video};
+pub use report::{Login, Packets, Pictures, Report, SessionTerms, Timing, Video};
 
 use super::failure::Failure;
 use super::intake::{self, Running};
@@ -240,7 +240,7 @@ fn told(report: &mut Report, account: &rtsp::Account, counts: &Counts, plan: &Ca
         algorithm: account.algorithm,
         encrypted: plan.url.scheme() == "rtsps",
     });
-    report.session = Some(Session {
+    report.session = Some(SessionTerms {
         timeout_s: account.timeout.map(|timeout| timeout.as_secs_f64()),
         keep_alive: account.keep_alive,
     });

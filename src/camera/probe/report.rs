@@ -29,7 +29,7 @@ pub struct Report {
     /// How it asks for a password, with RTSP.
     pub login: Option<Login>,
     /// The session, with RTSP.
-    pub session: Option<Session>,
+    pub session: Option<SessionTerms>,
     /// Name of the coding that it offers, as RTSP has it: `H264`.
     pub offered: Option<String>,
     /// The stream of pictures; `None`: none came.
@@ -61,7 +61,7 @@ pub struct Login {
 /// An RTSP session.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "ProbeSession")]
-pub struct Session {
+pub struct SessionTerms {
     /// Seconds after which the camera forgets a client that is silent; `None`: it names none.
     pub timeout_s: Option<f64>,
     /// The request that keeps it alive.

@@ -19,7 +19,7 @@ mod tests;
 
 use h264::H264;
 use h265::H265;
-use parts::{Framing, Layout, Span};
+use parts::{Framing, SliceStarts, Span};
 
 /// What is to become of a coded picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) struct Unit<'a> {
 #[derive(Default)]
 pub(super) struct References {
     stream: Stream,
-    layout: Layout,
+    layout: SliceStarts,
     span: Span,
     /// Packets lost that no picture answers for yet.
     lost: u64,

@@ -93,7 +93,7 @@ pub(super) fn is_whole_jpeg(data: &[u8]) -> bool {
 
 /// How the slices lie in the pictures of a stream.
 #[derive(Debug, Default)]
-pub(super) struct Layout {
+pub(super) struct SliceStarts {
     /// Beginnings of the slices of the last picture that is whole.
     last: Vec<u32>,
     /// Pictures in a row whose slices lie like that.
@@ -102,7 +102,7 @@ pub(super) struct Layout {
     most: usize,
 }
 
-impl Layout {
+impl SliceStarts {
     /// Whether a picture has all of its slices, as far as can be said; else it has not. `lost`: something of
     /// it, or before it, is missing.
     pub(super) fn is_whole(&mut self, starts: &[u32], lost: bool) -> bool {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_picture_of_several_slices_is_whole_when_they_lie_as_ever() {
-        let mut layout = Layout::default();
+        let mut layout = SliceStarts::default();
         assert!(layout.is_whole(&[0], true), "of one slice: it is here");
         assert!(!layout.is_whole(&[20], true), "its first slice is missing");
         for _ in 0..10 {

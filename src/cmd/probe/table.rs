@@ -175,7 +175,7 @@ fn watched(report: &Report) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::probe::{Cost, Login, Packets, Pictures, Session, Timing};
+    use crate::camera::probe::{Cost, Login, Packets, Pictures, SessionTerms, Timing};
 
     #[test]
     fn a_camera_reads_well() {
@@ -206,7 +206,7 @@ mod tests {
             server: Some("GStreamer RTSP server".into()),
             transport: Some("tcp"),
             login: Some(Login { kind: "digest", algorithm: Some("MD5"), encrypted: false }),
-            session: Some(Session { timeout_s: Some(60.0), keep_alive: "GET_PARAMETER" }),
+            session: Some(SessionTerms { timeout_s: Some(60.0), keep_alive: "GET_PARAMETER" }),
             video: Some(video),
             besides: vec!["audio".into(), "application".into()],
             pictures: Pictures { received: 250, decoded: 248, dropped: [("gate", 2)].into() },

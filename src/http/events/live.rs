@@ -23,8 +23,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a browser comes back after it was cut off.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// One listener.
-struct Listener {
+/// One subscriber.
+struct Subscriber {
     begun: bool,
     filter: Filter,
     missed: VecDeque<Record>,
@@ -32,7 +32,7 @@ struct Listener {
     _place: OwnedSemaphorePermit,
 }
 
-impl Listener {
+impl Subscriber {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
         if !self.begun {
             self.begun = true;
@@ -74,7 +74,7 @@ pub(super) fn listen(state: &State, headers: &HeaderMap, filter: Filter) -> Resu
     let place = place.map_err(|_| Problem::busy("too many listen already; a broker serves more"))?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let Subscription { missed, live } = state.feed.subscribe(last);
-    let listener = Listener { begun: false, filter, missed: missed.into(), live, _place: place };
+    let subscriber = Subscriber { begun: false, filter, missed: missed.into(), live, _place: place };
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Sse::new(stream::unfold(listener, Listener::next)).keep_alive(keep_alive).into_response())
+    Ok(Sse::new(stream::unfold(subscriber, Subscriber::next)).keep_alive(keep_alive).into_response())
 }

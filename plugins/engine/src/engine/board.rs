@@ -12,7 +12,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use maskwatch_vision::{
     batch::{Arrival, BatchConfig, BatchPolicy, BatchReason, Decision},
-    preprocess::Placement,
+    preprocess::Fit,
 };
 
 use super::{pool::Pool, ticket::Ticket};
@@ -24,7 +24,7 @@ pub(super) struct Waiting {
     /// The detector's input; goes back to the pool after the run.
     pub(super) tensor: Vec<f32>,
     /// Where the picture lies in it.
-    pub(super) placement: Placement,
+    pub(super) fit: Fit,
     /// Height of the picture in pixels.
     pub(super) height: u32,
     pub(super) ask: Ask,

@@ -63,16 +63,16 @@ impl Camera {
         let written = ticket
             .with(|subject| {
                 let frame = subject.frame();
-                let placement = preprocessor.whole(&frame, &mut tensor).map_err(|error| error.to_string())?;
-                Ok((placement, frame.height))
+                let fit = preprocessor.whole(&frame, &mut tensor).map_err(|error| error.to_string())?;
+                Ok((fit, frame.height))
             })
             .and_then(|written| written);
         let ready = Instant::now();
         *self.preprocessor.lock().unwrap_or_else(PoisonError::into_inner) = Some(preprocessor);
         match written {
-            Ok((placement, height)) => {
+            Ok((fit, height)) => {
                 self.shared.observer.phase(&self.shared.model, Phase::Pre, ready - started);
-                self.shared.board.place(Waiting { ticket, tensor, placement, height, ask, ready });
+                self.shared.board.place(Waiting { ticket, tensor, fit, height, ask, ready });
             }
             Err(cause) => {
                 self.shared.board.pool.put(tensor);

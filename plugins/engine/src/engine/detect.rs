@@ -108,7 +108,7 @@ impl Detect {
             let (scores, boxes) = (outputs.item(0, item)?, outputs.item(1, item)?);
             let decode = &self.spec.decode;
             let threshold = picture.ask.face.unwrap_or(decode.score_threshold);
-            let seen = decode.decode_hiding(threshold, picture.ask.hide, scores, boxes, &picture.placement);
+            let seen = decode.decode_hiding(threshold, picture.ask.hide, scores, boxes, &picture.fit);
             found.push(seen.map_err(|error| error.to_string())?);
         }
         self.observer.phase(name, Phase::Run, ran - started);

@@ -44,7 +44,7 @@ impl Chroma<'_> {
 }
 
 /// How pixels lie in the planes.
-enum Layout<'a> {
+enum Pixels<'a> {
     /// Luma at full size; chroma halved in both directions.
     Yuv { luma: Plane<'a>, chroma: Chroma<'a>, coder: Coder },
     /// One plane; `order`: byte of R, G, B within a pixel of `size` bytes.
@@ -55,7 +55,7 @@ enum Layout<'a> {
 pub(crate) struct Canvas<'a> {
     width: i64,
     height: i64,
-    layout: Layout<'a>,
+    layout: Pixels<'a>,
 }
 
 /// R'G'B' to Y'CbCr, 8 bits. ITU-R BT.601-7, BT.709-6 and BT.2020-2, part "digital representation".
@@ -92,7 +92,7 @@ impl<'a> Canvas<'a> {
         let stride = |plane: usize| strides.get(plane).copied().unwrap_or(0);
         let [first, second, third, _] = frame.planes_data_mut();
         let first = Plane { bytes: first, stride: stride(0) };
-        let packed = |plane, size, order| Some(Layout::Packed { plane, size, order });
+        let packed = |plane, size, order| Some(Pixels::Packed { plane, size, order });
         let layout = match info.format() {
             VideoFormat::I420 | VideoFormat::Nv12 => {
                 let (matrix, range) = coding(&info);
@@ -101,7 +101,7 @@ impl<'a> Canvas<'a> {
                     VideoFormat::I420 => Chroma::Planar { cb: second, cr: Plane { bytes: third, stride: stride(2) } },
                     _ => Chroma::Interleaved(second),
                 };
-                Some(Layout::Yuv { luma: first, chroma, coder: Coder::new(matrix, range) })
+                Some(Pixels::Yuv { luma: first, chroma, coder: Coder::new(matrix, range) })
             }
             VideoFormat::Rgb => packed(first, 3, [0, 1, 2]),
             VideoFormat::Bgrx => packed(first, 4, [2, 1, 0]),
@@ -113,7 +113,7 @@ impl<'a> Canvas<'a> {
     /// A packed picture of R, G, B bytes without padding.
     pub(crate) fn rgb(width: u32, height: u32, bytes: &'a mut [u8]) -> Self {
         let plane = Plane { bytes, stride: width as usize * 3 };
-        let layout = Layout::Packed { plane, size: 3, order: [0, 1, 2] };
+        let layout = Pixels::Packed { plane, size: 3, order: [0, 1, 2] };
         Self { width: i64::from(width), height: i64::from(height), layout }
     }
 
@@ -180,8 +180,8 @@ impl<'a> Canvas<'a> {
         }
         let area = [x0, y0, x1, y1];
         match &mut self.layout {
-            Layout::Packed { plane, size, order } => cover_packed(plane, *size, *order, area, source),
-            Layout::Yuv { luma, chroma, coder } => {
+            Pixels::Packed { plane, size, order } => cover_packed(plane, *size, *order, area, source),
+            Pixels::Yuv { luma, chroma, coder } => {
                 for py in y0..y1 {
                     for px in x0..x1 {
                         let color = source(px, py);

@@ -16,9 +16,9 @@ use maskwatch_vision::sight::Luma;
 use tracing_mutex::parking_lot::Mutex;
 
 use super::{
+    run::{FrameFacts, Mode, Run, Verdict},
     sampler::Sampler,
     scores,
-    session::{FrameFacts, Mode, Session, Verdict},
     settings::{self, Settings},
     subject::Picture,
 };
@@ -33,7 +33,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// What exists between start and stop.
 struct Running {
-    session: Arc<Session>,
+    run: Arc<Run>,
     camera: Arc<Camera>,
     /// A camera does not keep its engine alive.
     engine: Arc<Engine>,
@@ -116,9 +116,9 @@ impl ElementImpl for MaskInfer {
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         // The pads are shut down by the parent class, which waits for the streaming thread: let that go first.
         if transition == gst::StateChange::PausedToReady
-            && let Some(session) = self.session()
+            && let Some(run) = self.run()
         {
-            session.interrupt();
+            run.interrupt();
         }
         self.parent_change_state(transition)
     }
@@ -140,7 +140,7 @@ impl BaseTransformImpl for MaskInfer {
         let mode = Mode { camera: name.clone(), track: settings.track, sync: settings.sync };
         gst::info!(CAT, imp = self, "camera {name} uses engine {}: {:?}", settings.engine, engine.models());
         let running = Running {
-            session: Session::new(&self.obj(), mode, sampler.interval(), areas),
+            run: Run::new(&self.obj(), mode, sampler.interval(), areas),
             camera: Arc::new(engine.attach(&name, settings.weight)),
             ask: asked(&settings, &engine),
             engine,
@@ -154,11 +154,11 @@ impl BaseTransformImpl for MaskInfer {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         let running = self.running.lock().take();
-        if let Some(Running { session, camera, engine, .. }) = running {
-            session.interrupt();
+        if let Some(Running { run, camera, engine, .. }) = running {
+            run.interrupt();
             // Detaches; a waiting picture is finished as stopped.
             drop(camera);
-            session.end_all();
+            run.end_all();
             // The last user of an engine waits here for its threads, which may be reporting to this element.
             drop(engine);
         }
@@ -175,7 +175,7 @@ impl BaseTransformImpl for MaskInfer {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
-        let session = self.session();
+        let run = self.run();
         match event.view() {
             gst::EventView::Segment(segment) => {
                 let segment = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
@@ -185,32 +185,32 @@ impl BaseTransformImpl for MaskInfer {
             }
             gst::EventView::FlushStart(_) => {
                 let camera = self.running.lock().as_ref().map(|running| running.camera.clone());
-                if let Some(session) = session {
-                    session.interrupt();
+                if let Some(run) = run {
+                    run.interrupt();
                 }
                 if let Some(camera) = camera {
                     camera.flush();
                 }
             }
             gst::EventView::FlushStop(_) => {
-                if let Some(session) = session {
-                    session.end_all();
-                    session.resume();
+                if let Some(run) = run {
+                    run.end_all();
+                    run.resume();
                 }
                 if let Some(running) = self.running.lock().as_mut() {
                     running.sampler.reset();
                 }
             }
             gst::EventView::Eos(_) => {
-                if let Some(session) = session {
-                    if !session.drain(DRAIN) {
+                if let Some(run) = run {
+                    if !run.drain(DRAIN) {
                         gst::warning!(
                             CAT,
                             imp = self,
                             "end of stream: results of the last frames did not come in time"
                         );
                     }
-                    session.end_all();
+                    run.end_all();
                 }
             }
             _ => (),
@@ -228,7 +228,7 @@ impl BaseTransformImpl for MaskInfer {
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let turn = self.turn(buffer)?;
-        let (faces, analyzed) = turn.session.faces_at(turn.facts.time);
+        let (faces, analyzed) = turn.run.faces_at(turn.facts.time);
         FaceMeta::add(buffer, faces, analyzed);
         if turn.due {
             self.submit(buffer, &turn)?;
@@ -239,7 +239,7 @@ impl BaseTransformImpl for MaskInfer {
 
 /// What a buffer needs, taken out of the lock.
 struct Turn {
-    session: Arc<Session>,
+    run: Arc<Run>,
     ask: Ask,
     info: gst_video::VideoInfo,
     facts: FrameFacts,
@@ -256,7 +256,7 @@ impl MaskInfer {
     /// Takes a property over into an analysis that runs: no picture is lost, and tracks go on. Pictures that are with an
     /// engine already are finished there.
     fn change(&self, property: &str, settings: &Settings) -> Result<(), String> {
-        let Some(session) = self.session() else { return Ok(()) };
+        let Some(run) = self.run() else { return Ok(()) };
         let name = self.camera_name(settings);
         // What may take its time or fail comes first, without the lock.
         let areas = settings.areas()?;
@@ -270,7 +270,7 @@ impl MaskInfer {
         let attached = matches!(property, "engine" | "weight").then(|| Arc::new(engine.attach(&name, settings.weight)));
         let ask = asked(settings, &engine);
         let sampler = Sampler::new(settings.analyze_fps, &name);
-        session.change(sampler.interval(), areas);
+        run.change(sampler.interval(), areas);
         let moves = attached.is_some();
         let replaced = self.running.lock().as_mut().map(|running| {
             running.ask = ask;
@@ -281,8 +281,8 @@ impl MaskInfer {
             (camera, std::mem::replace(&mut running.engine, engine))
         });
         if moves {
-            session.move_on();
-            if !session.left(DRAIN) {
+            run.move_on();
+            if !run.left(DRAIN) {
                 gst::warning!(CAT, imp = self, "camera {name}: results of the engine before did not come in time");
             }
         }
@@ -295,8 +295,8 @@ impl MaskInfer {
         if settings.camera.is_empty() { self.obj().name().into() } else { settings.camera.clone() }
     }
 
-    fn session(&self) -> Option<Arc<Session>> {
-        self.running.lock().as_ref().map(|running| running.session.clone())
+    fn run(&self) -> Option<Arc<Run>> {
+        self.running.lock().as_ref().map(|running| running.run.clone())
     }
 
     /// Looks whether it is the frame's turn.
@@ -310,7 +310,7 @@ impl MaskInfer {
         let due = running.sampler.due(time);
         let facts = FrameFacts {
             generation: 0,
-            time: time.unwrap_or_else(|| running.session.latest_time()),
+            time: time.unwrap_or_else(|| running.run.latest_time()),
             running_time,
             pts: buffer.pts(),
             width: info.width(),
@@ -318,13 +318,13 @@ impl MaskInfer {
             arrived: Instant::now(),
             luma: None,
         };
-        Ok(Turn { session: running.session.clone(), ask: running.ask, info, facts, due })
+        Ok(Turn { run: running.run.clone(), ask: running.ask, info, facts, due })
     }
 
     /// Hands the picture to the engine; in sync mode waits for its faces and puts them on the buffer.
     fn submit(&self, buffer: &mut gst::BufferRef, turn: &Turn) -> Result<(), gst::FlowError> {
-        let Some((ticket, generation)) = turn.session.ticket() else {
-            turn.session.dropped("overload", None);
+        let Some((ticket, generation)) = turn.run.ticket() else {
+            turn.run.dropped("overload", None);
             return Ok(());
         };
         // Looked up behind the ticket: one of the present epoch goes to no place of before, which nobody waits for.
@@ -337,10 +337,10 @@ impl MaskInfer {
         };
         let facts = FrameFacts { generation, luma: Luma::of(&view(&frame)), ..turn.facts };
         camera.submit(Box::new(Picture::new(frame, facts, ticket)), turn.ask);
-        if !turn.session.mode().sync {
+        if !turn.run.mode().sync {
             return Ok(());
         }
-        match turn.session.wait() {
+        match turn.run.wait() {
             Verdict::Known { faces, hide } => {
                 FaceMeta::add(buffer, faces, true);
                 if let Some(suspects) = hide {
@@ -350,7 +350,7 @@ impl MaskInfer {
             }
             Verdict::Interrupted => Err(gst::FlowError::Flushing),
             Verdict::Failed(error) => {
-                let camera = &turn.session.mode().camera;
+                let camera = &turn.run.mode().camera;
                 gst::element_imp_error!(self, gst::StreamError::Failed, ("camera {camera}: {error}"));
                 Err(gst::FlowError::Error)
             }

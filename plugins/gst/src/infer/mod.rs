@@ -42,13 +42,13 @@ use gst::{glib, prelude::*};
 
 mod found;
 mod imp;
+mod run;
 mod sampler;
 mod scores;
-mod session;
 mod settings;
 mod subject;
 
-pub use session::MOST_IN_FLIGHT;
+pub use run::MOST_IN_FLIGHT;
 
 glib::wrapper! {
     /// The element.

@@ -5,8 +5,8 @@ use maskwatch_engine::{Analysis, Outcome, Subject};
 use maskwatch_vision::{face::Detection, frame::FrameView, track::Link};
 
 use super::{
+    run::{FrameFacts, Ticket},
     scores::Looked,
-    session::{FrameFacts, Ticket},
 };
 use crate::frame::view;
 
@@ -31,10 +31,10 @@ impl Subject for Picture {
     }
 
     fn select(&mut self, found: &[Detection]) -> Vec<usize> {
-        let session = self.ticket.session();
-        self.links = session.associate(&self.facts, found);
+        let run = self.ticket.run();
+        self.links = run.associate(&self.facts, found);
         // In sync mode every face found gets its own state; in live use the tracker saves what is known already.
-        let all = session.mode().sync;
+        let all = run.mode().sync;
         let wanted = |(index, link): (usize, &Link)| (all || link.classify).then_some(index);
         self.links.iter().flatten().enumerate().filter_map(wanted).collect()
     }
@@ -43,16 +43,16 @@ impl Subject for Picture {
         let Self { frame, facts, links, ticket } = *self;
         let looked = Looked::at(&outcome, &view(&frame));
         drop(frame);
-        let session = ticket.session();
+        let run = ticket.run();
         match outcome {
             Outcome::Done(Analysis { faces: raw, .. }) => {
                 // An engine need not ask about a picture without faces; the tracker must hear of it all the same.
                 let found = || raw.iter().map(|face| face.detection).collect::<Vec<_>>();
-                let links = links.or_else(|| session.associate(&facts, &found())).unwrap_or_default();
-                session.done(&facts, &links, raw, looked);
+                let links = links.or_else(|| run.associate(&facts, &found())).unwrap_or_default();
+                run.done(&facts, &links, raw, looked);
             }
-            Outcome::Dropped(reason) => session.given_up(&facts, reason.as_str()),
-            Outcome::Failed(error) => session.failed(&facts, error),
+            Outcome::Dropped(reason) => run.given_up(&facts, reason.as_str()),
+            Outcome::Failed(error) => run.failed(&facts, error),
         }
     }
 }

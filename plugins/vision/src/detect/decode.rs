@@ -6,7 +6,7 @@ use super::calibration::{Calibration, EDGE, logit};
 use super::nms::{Groups, Voting};
 use crate::face::{Detection, StateScores};
 use crate::geometry::Rect;
-use crate::preprocess::Placement;
+use crate::preprocess::Fit;
 use crate::privacy::{MOST_SUSPECTS, Suspects, Unknown, take_in};
 
 /// What a score column of the detector means.
@@ -125,8 +125,8 @@ impl DecodeSpec {
     ///
     /// # Errors
     /// [`DecodeError`] when the lengths do not fit together.
-    pub fn decode(&self, scores: &[f32], boxes: &[f32], placement: &Placement) -> Result<Vec<Detection>, DecodeError> {
-        self.decode_above(self.score_threshold, scores, boxes, placement)
+    pub fn decode(&self, scores: &[f32], boxes: &[f32], fit: &Fit) -> Result<Vec<Detection>, DecodeError> {
+        self.decode_above(self.score_threshold, scores, boxes, fit)
     }
 
     /// As [`DecodeSpec::decode`], with another threshold (a camera's own).
@@ -138,9 +138,9 @@ impl DecodeSpec {
         min_score: f32,
         scores: &[f32],
         boxes: &[f32],
-        placement: &Placement,
+        fit: &Fit,
     ) -> Result<Vec<Detection>, DecodeError> {
-        self.decode_hiding(min_score, None, scores, boxes, placement).map(|found| found.faces)
+        self.decode_hiding(min_score, None, scores, boxes, fit).map(|found| found.faces)
     }
 
     /// As [`DecodeSpec::decode_above`], and with `hide` also where faces may be: every box of at least that score, those
@@ -158,13 +158,13 @@ impl DecodeSpec {
         hide: Option<f32>,
         scores: &[f32],
         boxes: &[f32],
-        placement: &Placement,
+        fit: &Fit,
     ) -> Result<Found, DecodeError> {
         let boxes = self.checked(scores, boxes)?;
         let hide = hide.map(|hide| hide.min(min_score));
         let least = hide.unwrap_or(min_score);
         let floor = self.voting.map_or(least, |voting| voting.floor.min(least));
-        let Candidates { boxes, unreadable } = self.candidates(floor, least, scores, boxes, placement);
+        let Candidates { boxes, unreadable } = self.candidates(floor, least, scores, boxes, fit);
         let limit = hide.map_or(self.max_faces, |_| self.max_faces.max(MOST_SUSPECTS));
         let groups = Groups::new(boxes, self.nms_iou, self.voting.as_ref(), limit);
         let mut faces = if self.voting.is_some() { groups.voted() } else { groups.kept().copied().collect() };
@@ -178,14 +178,7 @@ impl DecodeSpec {
     }
 
     /// The boxes of at least the score `floor`. Rows that cannot be read are noted where they could reach `least`.
-    fn candidates(
-        &self,
-        floor: f32,
-        least: f32,
-        scores: &[f32],
-        boxes: &[[f32; 4]],
-        placement: &Placement,
-    ) -> Candidates {
+    fn candidates(&self, floor: f32, least: f32, scores: &[f32], boxes: &[[f32; 4]], fit: &Fit) -> Candidates {
         let columns = Columns::new(&self.classes);
         // Everything passes a floor of 0, whatever the calibration.
         let raw_floor = if floor <= 0.0 { floor } else { self.calibration.map_or(floor, |c| c.invert(floor)) };
@@ -211,7 +204,7 @@ impl DecodeSpec {
                 found.unreadable |= score >= least;
                 continue;
             };
-            let rect = placement.to_picture(Rect::from_corners(x1, y1, x2, y2));
+            let rect = fit.to_picture(Rect::from_corners(x1, y1, x2, y2));
             if x2 > x1 && y2 > y1 && rect.intersection(&Rect::FULL) > 0.0 {
                 found.boxes.push(Detection { rect, score, states: columns.states(&self.classes, &probabilities) });
             }

@@ -11,18 +11,18 @@
 //! filter and the conversion are both linear, that equals converting first, up to clamping and the chroma's own blur.
 //!
 //! # Rounding
-//! Letterbox: see [`Placement`]. Crops: the box is rounded to whole pixels, each edge half up, at least 1 x 1; what lies
+//! Letterbox: see [`Fit`]. Crops: the box is rounded to whole pixels, each edge half up, at least 1 x 1; what lies
 //! outside of the picture is filled with the pad value *before* resampling, and the filter does not look beyond the crop:
 //! as if the crop had been cut out and pasted on a canvas of pad pixels first.
 
 mod color;
-mod placement;
+mod fit;
 mod region;
 mod resample;
 mod spec;
 mod taps;
 
-pub use placement::Placement;
+pub use fit::Fit;
 pub use spec::{ChannelOrder, InputSpec, Layout, Resize, SpecError};
 
 use crate::frame::{FrameError, FrameView, PixelFormat};
@@ -67,14 +67,14 @@ impl Preprocessor {
     ///
     /// # Errors
     /// [`FrameError`] when the planes do not make a picture or `out` is too short; `out` is then not touched.
-    pub fn whole(&mut self, frame: &FrameView<'_>, out: &mut [f32]) -> Result<Placement, FrameError> {
+    pub fn whole(&mut self, frame: &FrameView<'_>, out: &mut [f32]) -> Result<Fit, FrameError> {
         let out = self.room(frame, out)?;
-        let placement = self.spec.placement(frame.width, frame.height);
+        let fit = self.spec.fit(frame.width, frame.height);
         let region = Region::whole(frame.width, frame.height);
-        let plan = plan(self.whole.take(), frame, region, &placement);
-        self.run(&plan, frame, &placement, out);
+        let plan = plan(self.whole.take(), frame, region, &fit);
+        self.run(&plan, frame, &fit, out);
         self.whole = Some(plan);
-        Ok(placement)
+        Ok(fit)
     }
 
     /// Writes the part `roi` of the picture to `out[..spec.len()]`, fitted in as [`InputSpec::resize`] says.
@@ -86,9 +86,9 @@ impl Preprocessor {
     pub fn crop(&mut self, frame: &FrameView<'_>, roi: Rect, out: &mut [f32]) -> Result<(), FrameError> {
         let out = self.room(frame, out)?;
         let region = Region::of(roi, frame.width, frame.height);
-        let placement = self.spec.placement(region.width(), region.height());
-        let plan = plan(self.crop.take(), frame, region, &placement);
-        self.run(&plan, frame, &placement, out);
+        let fit = self.spec.fit(region.width(), region.height());
+        let plan = plan(self.crop.take(), frame, region, &fit);
+        self.run(&plan, frame, &fit, out);
         self.crop = Some(plan);
         Ok(())
     }
@@ -101,10 +101,10 @@ impl Preprocessor {
     }
 
     /// Writes all rows of the input.
-    fn run(&mut self, plan: &Plan, frame: &FrameView<'_>, placement: &Placement, out: &mut [f32]) {
+    fn run(&mut self, plan: &Plan, frame: &FrameView<'_>, fit: &Fit, out: &mut [f32]) {
         let width = self.spec.width as usize;
-        let (left, top) = (placement.left as usize, placement.top as usize);
-        let (columns, rows) = (placement.columns as usize, placement.rows as usize);
+        let (left, top) = (fit.left as usize, fit.top as usize);
+        let (columns, rows) = (fit.columns as usize, fit.rows as usize);
         let colour = ToRgb::new(frame.matrix, frame.range);
         for row in 0..self.spec.height as usize {
             if !(top..top + rows).contains(&row) {
@@ -141,8 +141,8 @@ impl Preprocessor {
 }
 
 /// The last plan where it still fits, else a new one.
-fn plan(last: Option<Plan>, frame: &FrameView<'_>, region: Region, placement: &Placement) -> Plan {
-    let key = Plan::key(frame, region, placement.columns, placement.rows);
+fn plan(last: Option<Plan>, frame: &FrameView<'_>, region: Region, fit: &Fit) -> Plan {
+    let key = Plan::key(frame, region, fit.columns, fit.rows);
     last.filter(|plan| plan.key == key).unwrap_or_else(|| Plan::new(key))
 }
 

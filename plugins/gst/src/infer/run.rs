@@ -29,7 +29,7 @@ pub const MOST_IN_FLIGHT: u32 = 3;
 /// Faces older than this are not known any more, unless analyses are further apart.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How the session works; fixed between start and stop.
+/// How the run works; fixed between start and stop.
 #[derive(Clone, Debug)]
 pub(super) struct Mode {
     pub(super) camera: String,
@@ -87,7 +87,7 @@ struct State {
 }
 
 /// See the module.
-pub(super) struct Session {
+pub(super) struct Run {
     element: glib::WeakRef<MaskInfer>,
     mode: Mode,
     state: Mutex<State>,
@@ -96,29 +96,29 @@ pub(super) struct Session {
 
 /// One place among the pictures in flight; given back on drop, whatever happens to the picture.
 pub(super) struct Ticket {
-    session: Arc<Session>,
+    run: Arc<Run>,
     epoch: u64,
 }
 
 impl Ticket {
-    pub(super) fn session(&self) -> &Session {
-        &self.session
+    pub(super) fn run(&self) -> &Run {
+        &self.run
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut state = self.session.lock();
+        let mut state = self.run.lock();
         state.in_flight -= 1;
         if self.epoch < state.epoch {
             state.leaving -= 1;
         }
         drop(state);
-        self.session.changed.notify_all();
+        self.run.changed.notify_all();
     }
 }
 
-impl Session {
+impl Run {
     pub(super) fn new(element: &MaskInfer, mode: Mode, interval: Duration, areas: Areas) -> Arc<Self> {
         let element = element.downgrade();
         let config = TrackerConfig { interval, ..TrackerConfig::default() };
@@ -159,7 +159,7 @@ impl Session {
         state.verdict = None;
         let (generation, epoch) = (state.generation, state.epoch);
         drop(state);
-        Some((Ticket { session: self.clone(), epoch }, generation))
+        Some((Ticket { run: self.clone(), epoch }, generation))
     }
 
     /// Pictures go to another place from now on. Those under way are waited for with [`Self::left`].
@@ -294,7 +294,7 @@ impl Session {
         state.in_flight == 0
     }
 
-    /// Results of the frames so far become stale, and nobody waits until [`Session::resume`].
+    /// Results of the frames so far become stale, and nobody waits until [`Run::resume`].
     pub(super) fn interrupt(&self) {
         let mut state = self.lock();
         state.generation += 1;
@@ -303,7 +303,7 @@ impl Session {
         self.changed.notify_all();
     }
 
-    /// Waiting is possible again. A frame that slipped in since [`Session::interrupt`] is stale too.
+    /// Waiting is possible again. A frame that slipped in since [`Run::interrupt`] is stale too.
     pub(super) fn resume(&self) {
         let mut state = self.lock();
         state.generation += 1;

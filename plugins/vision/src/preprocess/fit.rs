@@ -10,7 +10,7 @@ use crate::geometry::Rect;
 /// `(H - rows) / 2`, both rounded down. Stretch: the whole input. The maps use the rectangle as rounded, so they are
 /// exact inverses of what was done to the pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Placement {
+pub struct Fit {
     /// First column of the picture in the input, in pixels.
     pub left: u32,
     /// First row, in pixels.
@@ -27,13 +27,13 @@ pub struct Placement {
 
 impl InputSpec {
     /// Where a picture of `width` x `height` pixels comes to lie in the input.
-    pub fn placement(&self, width: u32, height: u32) -> Placement {
-        Placement::new(self, width, height)
+    pub fn fit(&self, width: u32, height: u32) -> Fit {
+        Fit::new(self, width, height)
     }
 }
 
-impl Placement {
-    /// The placement of a picture of `width` x `height` pixels. Sizes of 0 are taken as 1.
+impl Fit {
+    /// The fit of a picture of `width` x `height` pixels. Sizes of 0 are taken as 1.
     pub fn new(spec: &InputSpec, width: u32, height: u32) -> Self {
         let (input_width, input_height) = (spec.width.max(1), spec.height.max(1));
         let (columns, rows) = match spec.resize {

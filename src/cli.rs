@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use models::score;
 
+use crate::logging::LogFormat;
+
 /// Counts people with a face mask, with a badly worn one and without, on many cameras at once.
 #[derive(Debug, Parser)]
 #[command(name = "maskwatch", version, propagate_version = true, arg_required_else_help = true)]
@@ -31,15 +33,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One line per event, for people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 /// The subcommands.

@@ -15,7 +15,6 @@ use tracing_mutex::parking_lot::Mutex;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::cli::LogFormat;
 use crate::config::secret::redact;
 
 pub(crate) use writer::lines_dropped;
@@ -32,6 +31,15 @@ const PERIOD: Duration = Duration::from_secs(30);
 const PLACES: usize = 256;
 /// Time for the lines that wait where GLib is about to end the process.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One line per event, for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
 
 /// Not a log filter.
 #[derive(Debug, thiserror::Error)]

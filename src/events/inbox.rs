@@ -10,11 +10,12 @@ use maskwatch_vision::sight::Luma;
 use maskwatch_vision::track::Person;
 
 use super::event::{DegradedFacts, FailureFacts};
-use super::journal::Change;
 use super::policy::{Moment, Watched};
+use super::spool::Lane;
 use crate::camera::{Degradation, Failure, Listener};
 use crate::clock::Clock;
-use crate::metrics::DisconnectReason;
+use crate::config::plan::ComplianceAlert;
+use crate::metrics::{DisconnectReason, SinkMetrics};
 
 /// Happenings that may wait.
 const CAPACITY: usize = 4096;
@@ -32,8 +33,19 @@ pub(super) enum Happening {
     Degraded { at: Moment, camera: String, facts: DegradedFacts },
     Restored { at: Moment, camera: String },
     Picture { at: Moment, camera: String, luma: Luma },
-    Change(Box<Change>),
+    Replan(Box<Replan>),
     End,
+}
+
+/// Another plan for the journal, while it works.
+#[derive(Debug)]
+pub(super) struct Replan {
+    pub(super) sinks: Vec<(String, SinkMetrics)>,
+    pub(super) spool_bytes: u64,
+    pub(super) person_every: Duration,
+    pub(super) compliance: Option<ComplianceAlert>,
+    /// Is given the sinks' readers, in order.
+    pub(super) done: Sender<Vec<Lane>>,
 }
 
 /// The cameras' end of the channel.
@@ -74,8 +86,8 @@ impl Inbox {
     }
 
     /// Hands on what the journal is to do; waits for room until `deadline`. Whether it will come to it.
-    pub(super) fn order(&self, change: Box<Change>, deadline: Instant) -> bool {
-        self.sender.send_deadline(Happening::Change(change), deadline).is_ok()
+    pub(super) fn order(&self, change: Box<Replan>, deadline: Instant) -> bool {
+        self.sender.send_deadline(Happening::Replan(change), deadline).is_ok()
     }
 
     /// Asks the journal to end after all that was put before; waits for room until `deadline`.

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use maskwatch_vision::compliance::Counts;
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::event::{Event, SCHEMA};
 use super::feed::Feed;
 use super::history::History;
-use super::inbox::{Happening, Inbox};
+use super::inbox::{Happening, Inbox, Replan};
 use super::policy::{Draft, Policy};
-use super::spool::{Lane, Record, Spool};
-use crate::config::plan::ComplianceAlert;
+use super::spool::{Record, Spool};
 use crate::metrics::{EventResult, SinkMetrics};
 
 /// How often places are written and figures are looked at where nothing happens.
@@ -39,17 +38,6 @@ pub(super) struct Journal {
     pub(super) sinks: Vec<SinkMetrics>,
     /// Ids rise, also where the time is corrected backwards.
     pub(super) ids: ContextV7,
-}
-
-/// Another plan, while it works.
-#[derive(Debug)]
-pub(super) struct Change {
-    pub(super) sinks: Vec<(String, SinkMetrics)>,
-    pub(super) spool_bytes: u64,
-    pub(super) person_every: Duration,
-    pub(super) compliance: Option<ComplianceAlert>,
-    /// Is given the sinks' readers, in order.
-    pub(super) done: Sender<Vec<Lane>>,
 }
 
 impl Journal {
@@ -109,13 +97,13 @@ impl Journal {
             Happening::Degraded { at, camera, facts } => return policy.degraded(at, &camera, facts),
             Happening::Restored { at, camera } => return policy.restored(at, &camera),
             Happening::Picture { at, camera, luma } => return policy.picture(at, &camera, &luma),
-            Happening::Change(change) => self.change(*change),
+            Happening::Replan(change) => self.change(*change),
             Happening::End => {}
         }
         None
     }
 
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, change: Replan) {
         self.policy.set_rules(change.person_every, change.compliance);
         let (names, sinks): (Vec<_>, Vec<_>) = change.sinks.into_iter().unzip();
         self.sinks = sinks;

@@ -32,8 +32,8 @@ pub(crate) use feed::Subscription;
 pub(crate) use history::{Asked, History, Mark};
 pub(crate) use spool::Record;
 
-use self::inbox::{Happening, Inbox};
-use self::journal::{Change, Journal};
+use self::inbox::{Happening, Inbox, Replan};
+use self::journal::Journal;
 use self::policy::{Policy, Watched};
 use self::sinks::{Senders, Target};
 use self::spool::{Lane, Spool, StoredAt};
@@ -142,7 +142,7 @@ impl Events {
         let (spool_bytes, person_every, compliance) = (plan.spool_bytes, plan.person_every, plan.compliance);
         let deadline = Instant::now() + CHANGED;
         let ordered =
-            self.inbox.order(Box::new(Change { sinks, spool_bytes, person_every, compliance, done }), deadline);
+            self.inbox.order(Box::new(Replan { sinks, spool_bytes, person_every, compliance, done }), deadline);
         let lanes = lanes.recv_deadline(deadline).ok().filter(|_| ordered);
         lanes.context("events: the thread that decides did not take the change in time")
     }

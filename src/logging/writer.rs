@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::cli::LogFormat;
+use super::LogFormat;
 
 /// Lines that may wait.
 const MOST_LINES: usize = 1024;

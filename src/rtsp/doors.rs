@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+use tracing_mutex::parking_lot::RwLock;
 
 use super::MOSAIC;
 use super::credentials::{Given, Offer};
@@ -48,12 +50,12 @@ impl Doors {
     /// Another login of the streams themselves. Who came in by the one of before stands no longer.
     pub(super) fn set_login(&self, login: Option<&Credentials>) {
         let login = login.map(|login| Arc::new(StreamLogin::of(login)));
-        *self.login.write().unwrap_or_else(PoisonError::into_inner) = login;
+        *self.login.write() = login;
     }
 
     /// A camera has these labels; `None`: it is gone.
     pub(super) fn label(&self, camera: &str, labels: Option<Labels>) {
-        let mut known = self.labels.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.labels.write();
         match labels {
             Some(labels) => known.insert(camera.to_owned(), labels),
             None => known.remove(camera),
@@ -61,7 +63,7 @@ impl Doors {
     }
 
     fn login(&self) -> Option<Arc<StreamLogin>> {
-        self.login.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.login.read().clone()
     }
 
     fn offer(&self, from: IpAddr) -> Offer {
@@ -107,7 +109,7 @@ impl Doors {
 
     /// Whether somebody sees a stream. What is not there is for others to say.
     pub(super) fn sees(&self, caller: &Caller, mount: &str) -> bool {
-        let labels = self.labels.read().unwrap_or_else(PoisonError::into_inner);
+        let labels = self.labels.read();
         sees(caller.grant(), mount, labels.get(mount))
     }
 

@@ -1,12 +1,13 @@
 //! From a camera's hub into one output pipeline: live pictures, or slates while there are none.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
 use maskwatch_vision::geometry::Rect;
 use maskwatch_vision::zone::Areas;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::slate::{Easel, Ticker, Watched, message};
 use crate::camera::CameraStatus;
@@ -169,7 +170,7 @@ impl Feed {
     /// what is so then, whoever changed it.
     fn tell_overlay(&self) {
         let Some(overlay) = &self.overlay else { return };
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         let (enabled, caption) = (!self.lock().slating, self.camera.hub.caption());
         if !told.caption.as_ref().is_some_and(|told| Arc::ptr_eq(told, &caption)) {
             overlay.set_property("status", &*caption);
@@ -194,7 +195,7 @@ impl Feed {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

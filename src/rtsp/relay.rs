@@ -8,7 +8,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::doors::Doors;
 use super::ear::Ear;
@@ -166,7 +167,7 @@ async fn listen(
         let length = client.read(&mut piece).await?;
         let Some(said) = piece.get(..length).filter(|said| !said.is_empty()) else { return Ok(()) };
         if let Some(value) = ear.hear(said) {
-            *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            *heard.lock() = Some(value);
         }
         server.write_all(said).await?;
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use gst::glib;
 use gst::prelude::*;
 use gst_rtsp_server::prelude::*;
 use gst_rtsp_server::{RTSPMedia, RTSPMediaFactory};
 use maskwatch_vision::zone::Areas;
+use tracing_mutex::parking_lot::Mutex;
 
 use super::doors::Doors;
 use super::feed::{BACKLOG, Feed, Filmed, Running};
@@ -162,7 +163,7 @@ impl RtspServer {
         let name = stream.hub.camera().to_owned();
         self.doors.label(&name, Some(stream.labels.clone()));
         self.host.mount(&name, self.camera_factory(&stream));
-        lock(&self.shared.streams).push(stream);
+        self.shared.streams.lock().push(stream);
         self.renew_mosaic();
     }
 
@@ -173,7 +174,7 @@ impl RtspServer {
         self.doors.label(&name, Some(stream.labels.clone()));
         self.host.mount(&name, self.camera_factory(&stream));
         self.shared.ticker.for_each(|feed| feed.draw(&name, &stream.areas));
-        let mut streams = lock(&self.shared.streams);
+        let mut streams = self.shared.streams.lock();
         if let Some(known) = streams.iter_mut().find(|known| known.hub.camera() == name) {
             *known = stream;
         }
@@ -183,7 +184,7 @@ impl RtspServer {
 
     /// Closes the connections of all who watch a camera, alone or in the mosaic: what is on its way to them goes with them.
     pub fn cut(&self, camera: &str) {
-        let stream = lock(&self.shared.streams).iter().find(|stream| stream.hub.camera() == camera).cloned();
+        let stream = self.shared.streams.lock().iter().find(|stream| stream.hub.camera() == camera).cloned();
         let Some(stream) = stream else { return };
         self.host.unmount(camera);
         self.host.unmount(MOSAIC);
@@ -195,7 +196,7 @@ impl RtspServer {
     pub fn remove(&self, camera: &str) {
         self.host.unmount(camera);
         self.doors.label(camera, None);
-        lock(&self.shared.streams).retain(|stream| stream.hub.camera() != camera);
+        self.shared.streams.lock().retain(|stream| stream.hub.camera() != camera);
         self.renew_mosaic();
     }
 
@@ -226,7 +227,7 @@ impl RtspServer {
     }
 
     fn renew_mosaic(&self) {
-        let streams = lock(&self.shared.streams).clone();
+        let streams = self.shared.streams.lock().clone();
         if streams.is_empty() {
             self.host.unmount(MOSAIC);
             return;
@@ -297,7 +298,7 @@ where
     factory.connect_media_configure(move |_, media| match build_into(media, &build) {
         Ok(running) => {
             let running = Mutex::new(running);
-            media.connect_unprepared(move |_| drop(std::mem::take(&mut *lock(&running))));
+            media.connect_unprepared(move |_| drop(std::mem::take(&mut *running.lock())));
         }
         Err(error) => tracing::error!(%error, "no pipeline for the stream"),
     });
@@ -346,7 +347,7 @@ fn failed(what: &str) -> glib::Error {
 impl Shared {
     /// Remembers the encoder for keyframes, and counts what it gives.
     fn note_encoder(&self, mount: &str, encoder: &Encoder, metrics: Option<&Arc<CameraMetrics>>) {
-        lock(&self.encoders).insert(mount.to_owned(), encoder.downgrade());
+        self.encoders.lock().insert(mount.to_owned(), encoder.downgrade());
         if let (Some(metrics), Some(pad)) = (metrics.cloned(), encoder.static_pad("src")) {
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
                 metrics.frame_encoded();
@@ -362,7 +363,7 @@ impl Visitors for Shared {
             self.metrics.output(MOSAIC).set(i64::try_from(count).unwrap_or(i64::MAX));
             return;
         }
-        let streams = lock(&self.streams);
+        let streams = self.streams.lock();
         let metrics =
             streams.iter().find(|stream| stream.hub.camera() == mount).map(|stream| Arc::clone(&stream.metrics));
         drop(streams);
@@ -372,13 +373,9 @@ impl Visitors for Shared {
     }
 
     fn joined(&self, mount: &str) {
-        let encoder = lock(&self.encoders).get(mount).and_then(glib::WeakRef::upgrade);
+        let encoder = self.encoders.lock().get(mount).and_then(glib::WeakRef::upgrade);
         if let Some(encoder) = encoder {
             encoder.force_keyframe();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,14 @@
 //! Slates: what viewers see of a camera that gives no pictures, and the one thread that makes them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use gst::glib;
 use gstmaskwatch::overlay::{Painter, Slate, clock_now};
 use maskwatch_vision::zone::Areas;
+use tracing_mutex::parking_lot::Mutex;
 
 use crate::camera::{CameraState, StatusView};
 use crate::config::plan::Privacy;
@@ -43,14 +44,14 @@ impl Ticker {
 
     /// Looks after `feed` from now on, until it is dropped.
     pub(super) fn add(&self, feed: Weak<dyn Watched>) {
-        self.feeds.lock().unwrap_or_else(PoisonError::into_inner).push(feed);
+        self.feeds.lock().push(feed);
         self.wake.try_send(()).ok();
     }
 
     /// Does something with each stream that is watched.
     pub(super) fn for_each(&self, act: impl Fn(&dyn Watched)) {
         let feeds: Vec<_> = {
-            let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+            let feeds = self.feeds.lock();
             feeds.iter().filter_map(Weak::upgrade).collect()
         };
         feeds.iter().for_each(|feed| act(feed.as_ref()));
@@ -60,7 +61,7 @@ impl Ticker {
 fn tick(list: &Mutex<Vec<Weak<dyn Watched>>>, woken: &Receiver<()>) {
     loop {
         let feeds: Vec<Arc<dyn Watched>> = {
-            let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = list.lock();
             list.retain(|feed| feed.strong_count() > 0);
             list.iter().filter_map(Weak::upgrade).collect()
         };

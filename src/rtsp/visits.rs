@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use gst::glib;
@@ -10,6 +10,7 @@ use gst::prelude::*;
 use gst_rtsp_server::{RTSPContext, RTSPSession};
 use rand::RngCore;
 use tokio::sync::oneshot;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use crate::access::Caller;
 
@@ -94,17 +95,17 @@ impl Book {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Visit>> {
-        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+        self.visits.lock()
     }
 
     /// The next client is of this connection; `None`: that is over.
     pub(super) fn expect(&self, arrival: Option<Arrival>) {
-        *self.arriving.lock().unwrap_or_else(PoisonError::into_inner) = arrival;
+        *self.arriving.lock() = arrival;
     }
 
     /// A client was made of the connection that was expected.
     pub(super) fn arrive(&self, client: usize) {
-        let arrival = self.arriving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let arrival = self.arriving.lock().take();
         let mut nonce = [0; 16];
         rand::rng().fill_bytes(&mut nonce);
         let came = arrival.as_ref().map(|arrival| (Instant::now(), arrival.from));
@@ -123,7 +124,7 @@ impl Book {
     /// The last `Authorization` of a client, as far as the relay hears it.
     pub(super) fn heard(&self, client: usize) -> Option<String> {
         let heard = Arc::clone(&self.lock().get(&client)?.line.as_ref()?.heard);
-        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = heard.lock();
         heard.clone()
     }
 
@@ -159,7 +160,7 @@ impl Book {
 
     /// Tells how many play `mount` now.
     fn tell(&self, mount: &str) {
-        let _turn = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.telling.lock();
         let count = self.viewers(mount);
         self.visitors.viewers(mount, count);
     }
@@ -219,9 +220,9 @@ mod tests {
     impl Visitors for Gauge {
         fn viewers(&self, _mount: &str, count: usize) {
             if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
-                let book = self.book.lock().unwrap().upgrade().unwrap();
+                let book = self.book.lock().upgrade().unwrap();
                 let watched = Arc::clone(&book);
-                *self.second.lock().unwrap() = Some(std::thread::spawn(move || book.play(2, "gate")));
+                *self.second.lock() = Some(std::thread::spawn(move || book.play(2, "gate")));
                 // It is in the book now; what it tells must come after this.
                 while watched.viewers("gate") < 2 {
                     std::thread::yield_now();
@@ -237,9 +238,9 @@ mod tests {
     fn the_count_told_last_is_the_latest() {
         let gauge = Arc::new(Gauge::default());
         let book = Arc::new(Book::new(Arc::clone(&gauge) as Arc<dyn Visitors>));
-        *gauge.book.lock().unwrap() = Arc::downgrade(&book);
+        *gauge.book.lock() = Arc::downgrade(&book);
         book.play(1, "gate");
-        gauge.second.lock().unwrap().take().unwrap().join().unwrap();
+        gauge.second.lock().take().unwrap().join().unwrap();
         assert_eq!((gauge.last.load(Ordering::SeqCst), gauge.calls.load(Ordering::SeqCst)), (2, 2));
         book.leave(1, "gate");
         book.leave(1, "gate");

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys, ServerConfig};
+use tracing_mutex::parking_lot::{Mutex, RwLock};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::access::store::Mark;
@@ -164,7 +165,7 @@ impl Certificate {
     /// written first.
     pub(crate) fn look(&self) {
         let now = marks(&self.plan);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         let changed = seen.marks != now;
         if !changed && !seen.doubtful {
             return;
@@ -173,7 +174,7 @@ impl Certificate {
         match Loaded::read(&self.plan) {
             Ok(loaded) => {
                 seen.doubtful = false;
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&loaded.key);
+                *self.current.write() = Arc::clone(&loaded.key);
                 tracing::info!(server = self.server, "the certificate was renewed");
                 self.tell(&loaded);
             }
@@ -196,7 +197,7 @@ impl Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.current.read()))
     }
 }
 

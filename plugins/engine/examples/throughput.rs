@@ -10,12 +10,13 @@ use std::{
     collections::HashMap,
     error::Error,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use maskwatch_engine::{Engine, EngineOptions, Observe, OwnedFrame, Phase};
 use maskwatch_vision::batch::BatchReason;
+use tracing_mutex::parking_lot::Mutex;
 
 const PICTURES: usize = 120;
 const SIZE: (u32, u32) = (1280, 720);
@@ -29,14 +30,14 @@ struct Sums(Mutex<Table>);
 
 impl Sums {
     fn add(&self, model: &str, what: &'static str, count: usize, took: Duration) {
-        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums = self.0.lock();
         let sum = sums.entry((model.into(), what)).or_default();
         sum.0 += count;
         sum.1 += took;
     }
 
     fn mean(&self, model: &str, what: &'static str) -> (f64, usize) {
-        let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = self.0.lock();
         let (count, took) = sums.get(&(model.into(), what)).copied().unwrap_or_default();
         (took.as_secs_f64() * 1e3 / count.max(1) as f64, count)
     }

@@ -3,10 +3,10 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use ort::{environment::Environment, logging::LogLevel};
+use tracing_mutex::parking_lot::Mutex;
 
 use crate::EngineError;
 
@@ -119,7 +119,7 @@ static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
 pub(crate) fn load(path: &Path) -> Result<Environment, EngineError> {
     let wanted = path.canonicalize().map_err(|error| fault(path, error.to_string()))?;
     // Held while loading, so that two engines starting at once load one library. Nothing else takes this lock.
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut loaded = LOADED.lock();
     if let Some(loaded) = loaded.as_ref() {
         if loaded.path == wanted {
             return Ok(loaded.environment.clone());

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -14,6 +14,7 @@ use maskwatch_vision::{
     batch::{Arrival, BatchConfig, BatchPolicy, BatchReason, Decision},
     preprocess::Fit,
 };
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use super::{pool::Pool, ticket::Ticket};
 use crate::subject::{Ask, DropReason, Outcome};
@@ -61,7 +62,7 @@ impl Board {
 
     /// A panic in the policy leaves a usable, if inexact, state; waiting pictures must still be finished.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Makes a place for a camera and gives its number.

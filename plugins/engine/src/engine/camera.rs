@@ -1,9 +1,6 @@
 //! A camera's place in the engine.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use maskwatch_vision::{
@@ -11,6 +8,7 @@ use maskwatch_vision::{
     frame::FrameView,
     preprocess::{InputSpec, Preprocessor},
 };
+use tracing_mutex::parking_lot::Mutex;
 
 use super::{
     board::{Board, Waiting},
@@ -68,7 +66,7 @@ impl Camera {
             })
             .and_then(|written| written);
         let ready = Instant::now();
-        *self.preprocessor.lock().unwrap_or_else(PoisonError::into_inner) = Some(preprocessor);
+        *self.preprocessor.lock() = Some(preprocessor);
         match written {
             Ok((fit, height)) => {
                 self.shared.observer.phase(&self.shared.model, Phase::Pre, ready - started);
@@ -82,7 +80,7 @@ impl Camera {
     }
 
     fn take_preprocessor(&self) -> Preprocessor {
-        let kept = self.preprocessor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept = self.preprocessor.lock().take();
         kept.unwrap_or_else(|| Preprocessor::new(self.shared.input))
     }
 

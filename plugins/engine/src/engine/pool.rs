@@ -1,6 +1,6 @@
 //! Tensors that are used again.
 
-use std::sync::{Mutex, PoisonError};
+use tracing_mutex::parking_lot::Mutex;
 
 /// Free input tensors of one length. Taking never waits: with none free, one is made. At most `keep` free ones are held;
 /// those in use are bounded by their users (one waiting and one being written per camera, and one batch).
@@ -18,12 +18,12 @@ impl Pool {
 
     /// A tensor with whatever values its last user left.
     pub(super) fn take(&self) -> Vec<f32> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = self.free.lock().pop();
         free.unwrap_or_else(|| vec![0.0; self.len])
     }
 
     pub(super) fn put(&self, tensor: Vec<f32>) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.free.lock();
         if free.len() < self.keep {
             free.push(tensor);
         }
@@ -40,6 +40,6 @@ mod tests {
         let taken: Vec<_> = (0..5).map(|_| pool.take()).collect();
         assert!(taken.iter().all(|tensor| tensor.len() == 4));
         taken.into_iter().for_each(|tensor| pool.put(tensor));
-        assert_eq!(pool.free.lock().unwrap().len(), 2);
+        assert_eq!(pool.free.lock().len(), 2);
     }
 }

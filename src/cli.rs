@@ -30,6 +30,9 @@ pub struct Cli {
     /// What to log: a level (error, warn, info, debug, trace) or a filter such as `maskwatch=debug,gst=warn`
     #[arg(long, global = true, env = "MASKWATCH_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+    /// Let the system write a core where the program crashes: it holds the passwords of all cameras
+    #[arg(long, global = true, env = "MASKWATCH_CORE_DUMPS")]
+    pub core_dumps: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

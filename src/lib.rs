@@ -13,6 +13,7 @@ pub mod clock;
 pub mod cmd;
 mod coded;
 pub mod config;
+mod cores;
 pub mod demo;
 mod discover;
 mod encoder;

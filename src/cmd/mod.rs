@@ -49,9 +49,16 @@ pub fn main(cli: Cli) -> ExitStatus {
     let service = matches!(cli.command, Command::Run(_) | Command::Demo(_) | Command::CameraSim(_));
     // Also when a panic ends the program.
     let _last_lines = LastLines(service.then_some(LAST_LINES));
+    // Before anything secret is read.
+    let kept = if cli.core_dumps { Ok(()) } else { crate::cores::forbid() };
     let result = logging::start(cli.log_format, cli.log.as_deref(), service)
         .map_err(|error| anyhow::Error::from(Usage(error.to_string())))
-        .and_then(|()| dispatch(cli.command));
+        .and_then(|()| {
+            if let Err(error) = kept {
+                tracing::warn!(%error, "cores of a crash cannot be forbidden: they would hold passwords");
+            }
+            dispatch(cli.command)
+        });
     result.unwrap_or_else(|error| {
         complain(&error);
         if is_usage(&error) { ExitStatus::BAD } else { ExitStatus::FAILED }

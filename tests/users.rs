@@ -276,3 +276,33 @@ fn a_stream_of_events_ends_with_the_right_to_it() {
     assert_eq!(look(http, "/", &brief), 401);
     assert_eq!(app.stop().code(), Some(0));
 }
+
+#[test]
+fn the_audit_is_there_after_a_restart_and_after_a_kill() {
+    let mut app = service(&format!("include: cameras.d/*.yaml\n{CAMERAS}"));
+    let (http, rtsp) = (app.http, app.rtsp);
+    let deeds = || {
+        let told = ask(http, "GET", "/api/v1/audit?limit=1000", ANNA, &Value::Null).json()["audit"].clone();
+        let told = told.as_array().unwrap().iter().map(|deed| deed["what"].as_str().unwrap().to_owned());
+        told.filter(|what| !what.starts_with("login.")).collect::<Vec<_>>()
+    };
+    app.wait_ready();
+    let yard = json!({ "name": "yard", "url": "rtsp://127.0.0.1:9/y" });
+    assert_eq!(ask(http, "POST", "/api/v1/cameras", ANNA, &yard).status, 201);
+    assert_eq!(ask(http, "DELETE", "/api/v1/cameras/yard", ANNA, &Value::Null).status, 204);
+    assert_eq!(deeds(), ["camera.removed", "camera.added"]);
+    assert_eq!(app.stop().code(), Some(0));
+
+    let folder = std::mem::replace(&mut app.folder, tempfile::tempdir().unwrap());
+    let mut app = support::users::start(folder, http, rtsp);
+    assert_eq!(deeds(), ["camera.removed", "camera.added"]);
+    assert_eq!(ask(http, "POST", "/api/v1/tokens", ANNA, &json!({ "name": "robot", "role": "viewer" })).status, 201);
+    let kept = || std::fs::read(app.folder.path().join("state/audit.redb")).unwrap();
+    let told = |bytes: Vec<u8>| bytes.windows(11).any(|bytes| bytes == b"token.added");
+    support::wait_until("the audit is written", support::soon(), || told(kept()));
+    app.process.kill();
+    let folder = std::mem::replace(&mut app.folder, tempfile::tempdir().unwrap());
+    let mut app = support::users::start(folder, http, rtsp);
+    assert_eq!(deeds(), ["token.added", "camera.removed", "camera.added"]);
+    assert_eq!(app.stop().code(), Some(0));
+}

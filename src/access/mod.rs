@@ -45,6 +45,7 @@ pub use streams::{Shown, StreamLogin};
 use crate::config::plan::{AccessPlan, Credentials};
 use crate::metrics::{AccessMetrics, LoginResult, Metrics};
 use crate::shutdown::Shutdown;
+use crate::state_file::{Folder, StoreHealth};
 use caller::Kind;
 use proven::Proven;
 use sessions::{Owner, Sessions};
@@ -134,6 +135,12 @@ impl Access {
         state_dir: Option<&Path>,
         metrics: &Metrics,
     ) -> Result<Arc<Self>, AccessError> {
+        let kept = |folder| {
+            let health = StoreHealth::new(&audit::KIND, metrics.state_store(audit::KIND.store));
+            Audit::kept(Folder::new(folder), Arc::new(health))
+        };
+        let audit = state_dir.map(kept).unwrap_or_default();
+        audit.keep(false);
         let metrics = AccessMetrics::new(metrics.registry())?;
         let (rules, book) = Rules::read(plan, login)?;
         if rules.users.is_some() {
@@ -145,7 +152,7 @@ impl Access {
             attempts: Mutex::default(),
             hashing: Mutex::default(),
             desk: Mutex::default(),
-            audit: Audit::default(),
+            audit,
             used: Used::open(state_dir),
             metrics,
             changes: tell::Sender::new(()),
@@ -190,6 +197,11 @@ impl Access {
     /// What was done.
     pub fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// What of this outlives the process, and how that stands.
+    pub(crate) fn store(&self) -> Option<&Arc<StoreHealth>> {
+        self.audit.store()
     }
 
     /// Users and tokens as they are now.
@@ -399,6 +411,7 @@ impl Drop for Access {
     fn drop(&mut self) {
         self.stop.set();
         self.used.write();
+        self.audit.keep(true);
     }
 }
 

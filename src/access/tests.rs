@@ -99,7 +99,7 @@ fn a_changed_file_is_taken_up_and_a_bad_one_is_not() {
     assert!(!access.stands(&machine));
     assert_eq!(access.token(from(1), ticket.expose()), Err(Refusal::Wrong));
     let deeds = access.audit().latest(100);
-    let seen: Vec<_> = deeds.iter().rev().map(|deed| (deed.what, deed.who.as_deref())).collect();
+    let seen: Vec<_> = deeds.iter().rev().map(|deed| (&*deed.what, deed.who.as_deref())).collect();
     for deed in [
         ("login.ok", Some("anna")),
         ("session.begun", Some("anna")),
@@ -133,7 +133,7 @@ fn what_was_typed_into_the_wrong_field_is_not_written_down() {
     let (access, _) = access(folder.path(), None);
     assert_eq!(access.login(from(1), "my secret passphrase", ""), Err(Refusal::Wrong));
     let deed = &access.audit().latest(1)[0];
-    assert_eq!((deed.what, deed.who.as_deref(), deed.detail.as_str()), ("login.failed", None, "an unknown user"));
+    assert_eq!((&*deed.what, deed.who.as_deref(), deed.detail.as_str()), ("login.failed", None, "an unknown user"));
 }
 
 #[test]

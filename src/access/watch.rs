@@ -45,13 +45,14 @@ impl UsersFile {
 /// Looks until the last holder of `access` is gone.
 pub(super) fn start(access: &Arc<Access>) -> std::io::Result<()> {
     let (access, stop) = (Arc::downgrade(access), access.stop.clone());
-    std::thread::Builder::new().name("users-file".into()).spawn(move || {
+    std::thread::Builder::new().name("access".into()).spawn(move || {
         for look in 1u32.. {
             if stop.wait_timeout(LOOK) {
                 return;
             }
             let Some(access) = access.upgrade() else { return };
             access.look();
+            access.audit.keep(false);
             if look.is_multiple_of(LOOKS_PER_WRITE) {
                 access.used.write();
             }

@@ -14,8 +14,9 @@ use super::Shared;
 use super::ask::{Body, Name};
 use super::cameras;
 use super::config::PATIENCE;
+use super::guard::Peer;
 use super::problem::Problem;
-use crate::access::Caller;
+use crate::access::{self, Caller};
 use crate::config::plan::CameraPlan;
 use crate::config::raw::RawCamera;
 use crate::fleet::{CameraWish, Deed, Objection, Wish};
@@ -29,13 +30,14 @@ pub(super) struct CameraBody(#[schemars(with = "RawCamera")] Map<String, Value>)
 pub(super) async fn add(
     state: Shared,
     Extension(caller): Extension<Caller>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     Body(CameraBody(mut values)): Body<CameraBody>,
 ) -> Result<Response, Problem> {
     let Some(Value::String(name)) = values.remove("name") else {
         return Err(unfit("name: the camera has none (lower-case letters, digits and `-`, such as north-gate)"));
     };
-    wish(&state, &caller, &name, Deed::Add(values), None).await?;
+    wish(&state, (&caller, peer), &name, Deed::Add(values), None).await?;
     let place = format!("/api/v1/cameras/{name}");
     let view = cameras::one(state, Name(name), headers).await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], view).into_response())
@@ -45,6 +47,7 @@ pub(super) async fn add(
 pub(super) async fn change(
     state: Shared,
     Extension(caller): Extension<Caller>,
+    Extension(peer): Extension<Peer>,
     Name(name): Name,
     headers: HeaderMap,
     Body(CameraBody(mut values)): Body<CameraBody>,
@@ -53,7 +56,7 @@ pub(super) async fn change(
         return Err(unfit("name: a camera keeps its name; add another one and remove this one"));
     }
     let seen = seen(&state, &name, &headers)?;
-    wish(&state, &caller, &name, Deed::Change(values), seen).await?;
+    wish(&state, (&caller, peer), &name, Deed::Change(values), seen).await?;
     cameras::one(state, Name(name), headers).await
 }
 
@@ -61,11 +64,12 @@ pub(super) async fn change(
 pub(super) async fn remove(
     state: Shared,
     Extension(caller): Extension<Caller>,
+    Extension(peer): Extension<Peer>,
     Name(name): Name,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let seen = seen(&state, &name, &headers)?;
-    wish(&state, &caller, &name, Deed::Remove, seen).await?;
+    wish(&state, (&caller, peer), &name, Deed::Remove, seen).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -90,18 +94,27 @@ pub(super) fn if_match(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 async fn wish(
     state: &super::State,
-    caller: &Caller,
+    (caller, peer): (&Caller, Peer),
     name: &str,
     deed: Deed,
     seen: Option<Box<CameraPlan>>,
 ) -> Result<(), Problem> {
     let (answer, answered) = tokio::sync::oneshot::channel();
+    let what = match deed {
+        Deed::Add(_) => "camera.added",
+        Deed::Change(_) => "camera.changed",
+        Deed::Remove => "camera.removed",
+    };
     let wish = CameraWish { name: name.to_owned(), deed, seen, by: caller.name().unwrap_or("anybody").to_owned() };
     if !state.wishes.try_put(Wish::Camera(wish, answer)) {
         return Err(Problem::busy("too many changes wait already"));
     }
     match tokio::time::timeout(PATIENCE, answered).await {
-        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Ok(()))) => {
+            // The fleet has said it in the log.
+            state.access.audit().add(access::Deed::new(what, caller.name(), Some(peer.0), name));
+            Ok(())
+        }
         Ok(Ok(Err(objection))) => Err(problem(&objection)),
         Ok(Err(_)) => Err(Problem::busy("the service ends")),
         Err(_) => Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "not done yet: see /api/v1/config")),

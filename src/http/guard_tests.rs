@@ -319,7 +319,7 @@ fn a_session_is_begun_used_and_ended() {
         assert!(std::time::Instant::now() < end, "the session goes on");
     }
     let whole = rig.access.audit().latest(100);
-    let deeds: Vec<_> = whole.iter().map(|deed| deed.what).collect();
+    let deeds: Vec<_> = whole.iter().map(|deed| &*deed.what).collect();
     assert!(deeds.contains(&"session.begun") && deeds.contains(&"session.ended"), "{deeds:?}");
     for wrong in [session(at, "operator", PASSWORD, ""), session(at, "nobody", PASSWORD, "")] {
         assert_eq!(status(&wrong), 401);

@@ -100,7 +100,7 @@ impl State {
         access: Arc<Access>,
         secure: bool,
     ) -> Arc<Self> {
-        let stores = people.store().into_iter().chain(events.stores()).cloned().collect();
+        let stores = people.store().into_iter().chain(events.stores()).chain(access.store()).cloned().collect();
         let (feed, history) = (Arc::clone(events.feed()), Arc::clone(events.history()));
         let places = |count| Arc::new(Semaphore::new(count));
         Arc::new(Self {

@@ -6,11 +6,12 @@ mod shelf;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use shelf::Shelf;
+use tracing_mutex::parking_lot::{Mutex, MutexGuard};
 
 use crate::state_file::{Folder, StoreHealth};
 
@@ -160,7 +161,7 @@ impl Audit {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }
 

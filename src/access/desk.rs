@@ -1,7 +1,6 @@
 //! Users and tokens changed by request, while the service runs: the file is written, and taken up at once.
 
 use std::net::IpAddr;
-use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use super::audit::Deed;
@@ -35,7 +34,7 @@ impl Access {
         asked: &Asked<'_>,
         change: impl FnOnce(&mut Book) -> Result<(T, String), Objection>,
     ) -> Result<T, Objection> {
-        let _turn = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.desk.lock();
         let rules = self.rules();
         let users = rules.users.as_ref().ok_or(Objection::NoFile)?;
         // What others wrote before is told as theirs; a file that is gone is not made anew without them.
@@ -60,7 +59,7 @@ impl Access {
     /// It may be nobody's password.
     pub fn hashed(&self, password: &str) -> Result<String, PasswordProblem> {
         password::check(password)?;
-        let _turn = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.hashing.lock();
         password::hash(password)
     }
 

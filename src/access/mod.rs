@@ -17,6 +17,7 @@ pub mod edit;
 pub mod grant;
 pub mod password;
 mod proven;
+mod rules;
 mod sessions;
 pub mod store;
 mod streams;
@@ -27,7 +28,7 @@ mod watch;
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use subtle::ConstantTimeEq;
@@ -48,9 +49,11 @@ use crate::shutdown::Shutdown;
 use crate::state_file::{Folder, StoreHealth};
 use caller::Kind;
 use proven::Proven;
+use rules::Rules;
 use sessions::{Owner, Sessions};
 use throttle::Throttle;
-use token::{Fingerprint, Ticket, fingerprint};
+use token::{Ticket, fingerprint};
+use tracing_mutex::parking_lot::{Mutex, MutexGuard, RwLock};
 use used::Used;
 
 /// Why nobody can be let in or kept out.
@@ -65,38 +68,6 @@ pub enum AccessError {
     /// The system gives no thread.
     #[error("the users file cannot be watched: {0}")]
     Thread(#[from] std::io::Error),
-}
-
-/// The login that the configuration itself names: one operator.
-struct Configured {
-    name: String,
-    /// Of name and password: comparing hashes takes the same time for every wrong login.
-    fingerprint: Fingerprint,
-}
-
-/// What the configuration says of who may come in.
-struct Rules {
-    configured: Option<Configured>,
-    hosts: Vec<String>,
-    users: Option<watch::UsersFile>,
-}
-
-impl Rules {
-    /// And the users and tokens of the file that it names.
-    fn read(plan: &AccessPlan, login: Option<&Credentials>) -> Result<(Self, Book), UsersError> {
-        let (users, book) = match &plan.users_file {
-            Some(path) => {
-                let (file, book) = watch::UsersFile::open(path)?;
-                (Some(file), book)
-            }
-            None => (None, Book::new()),
-        };
-        let configured = login.map(|login| Configured {
-            name: login.username.clone(),
-            fingerprint: fingerprint(&format!("{}:{}", login.username, login.password.expose())),
-        });
-        Ok((Self { configured, hosts: plan.hosts.clone(), users }, book))
-    }
 }
 
 /// What changes with every attempt.
@@ -167,12 +138,12 @@ impl Access {
     /// # Errors
     /// The users file cannot be used; nothing changes then.
     pub fn change(&self, plan: &AccessPlan, login: Option<&Credentials>) -> Result<(), AccessError> {
-        let _turn = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.desk.lock();
         let (rules, book) = Rules::read(plan, login)?;
         if rules.users.is_some() {
             self.metrics.users_file_ok(true);
         }
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        *self.rules.write() = Arc::new(rules);
         self.take_up(book, None);
         // Also where the book is the same.
         self.weed_out();
@@ -191,7 +162,7 @@ impl Access {
     }
 
     fn rules(&self) -> Arc<Rules> {
-        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.rules.read())
     }
 
     /// What was done.
@@ -206,7 +177,7 @@ impl Access {
 
     /// Users and tokens as they are now.
     pub fn book(&self) -> Arc<Book> {
-        Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.book.read())
     }
 
     /// A login as far as it can be judged without hashing a password; `None`: [`Self::login`] has to.
@@ -253,7 +224,7 @@ impl Access {
         if let Some(caller) = self.proven(name, password) {
             return Ok(caller);
         }
-        let _turn = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.hashing.lock();
         // What failed while this one waited counts.
         self.in_time(from, Some(name))?;
         let book = self.book();
@@ -360,7 +331,7 @@ impl Access {
     }
 
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.attempts.lock()
     }
 
     /// Whether an attempt may be looked at now.

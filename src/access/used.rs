@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use tracing_mutex::parking_lot::Mutex;
 
 use super::store;
 
@@ -47,7 +47,7 @@ impl Used {
     }
 
     pub(crate) fn note(&self, sha256: &str, now: SystemTime) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         held.changed = true;
         match held.used.get_mut(sha256) {
             Some(last) => *last = now,
@@ -64,14 +64,14 @@ impl Used {
 
     /// When it was used last, as far as is known.
     pub(crate) fn last(&self, sha256: &str) -> Option<SystemTime> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).used.get(sha256).copied()
+        self.held.lock().used.get(sha256).copied()
     }
 
     /// Writes what has changed. A disk that refuses costs nothing but this knowledge; it is tried again.
     pub(crate) fn write(&self) {
         let Some(file) = &self.file else { return };
         let used = {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut held = self.held.lock();
             if !std::mem::take(&mut held.changed) {
                 return;
             }
@@ -81,7 +81,7 @@ impl Used {
         let written = serde_json::to_vec_pretty(&Content { format: FORMAT, used: used.collect() })
             .map_err(std::io::Error::from)
             .and_then(|text| write_in(file, &text));
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         match written {
             Ok(()) => held.failing = false,
             Err(error) => {
@@ -135,6 +135,6 @@ mod tests {
         for n in 0..MOST + 10 {
             again.note(&n.to_string(), time + Duration::from_secs(n as u64));
         }
-        assert_eq!(again.held.lock().unwrap().used.len(), MOST);
+        assert_eq!(again.held.lock().used.len(), MOST);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use tracing_mutex::parking_lot::Mutex;
 
 use super::Access;
 use super::audit::Deed;
@@ -37,7 +39,7 @@ impl UsersFile {
     /// What the file holds now, where it is not what was read last.
     fn changed(&self) -> Option<Result<Book, UsersError>> {
         let now = Mark::now(&self.path);
-        let before = std::mem::replace(&mut *self.mark.lock().unwrap_or_else(PoisonError::into_inner), now);
+        let before = std::mem::replace(&mut *self.mark.lock(), now);
         (now != before).then(|| store::read(&self.path))
     }
 }
@@ -64,7 +66,7 @@ pub(super) fn start(access: &Arc<Access>) -> std::io::Result<()> {
 impl Access {
     /// Takes up the users file if it has changed. What cannot be used changes nothing.
     pub(super) fn look(&self) {
-        let _turn = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.desk.lock();
         self.look_in_turn(None);
     }
 
@@ -85,8 +87,7 @@ impl Access {
 
     pub(super) fn take_up(&self, book: Book, told: Option<&str>) {
         let book = Arc::new(book);
-        let before =
-            std::mem::replace(&mut *self.book.write().unwrap_or_else(PoisonError::into_inner), Arc::clone(&book));
+        let before = std::mem::replace(&mut *self.book.write(), Arc::clone(&book));
         let deeds = deeds(&before, &book);
         if before == book {
             return;

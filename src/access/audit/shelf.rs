@@ -1,9 +1,10 @@
 //! Deeds on the disk: `audit.redb` of the state folder.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use redb::{Database, ReadableTable, ReadableTableMetadata, TableDefinition};
+use tracing_mutex::parking_lot::Mutex;
 
 use super::{Audit, Deed, KEPT};
 use crate::state_file::{self, Folder, Kind, Retry, StateError, StateFile, StoreHealth};
@@ -51,7 +52,7 @@ impl Shelf {
 
     /// As of [`Audit::keep`]. The lock is of this alone: who notes a deed does not wait for the disk.
     pub(super) fn keep(&self, audit: &Audit, last: bool) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let now = Instant::now();
         if !last && !state.retry.is_due(now) {
             return;

@@ -1,6 +1,6 @@
 //! Who did what: lines of the log with the target `maskwatch::audit`, and the latest of them for the API.
 //!
-//! With a state folder they outlive the process ([`shelf`]).
+//! With a state folder they outlive the process (`shelf`).
 
 mod shelf;
 

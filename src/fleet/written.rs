@@ -371,7 +371,7 @@ mod tests {
         let kept = written.kept("gate").unwrap();
         let stays =
             ["yard.yaml", "yard.password", "hall.0123456789ab.password", "notes.new", ".vimrc", "a.0123.password"];
-        let goes = [".gate.yaml.new", ".gate.0123456789ab.password.new", "gone.0123456789ab.password"];
+        let goes = [".gate.0123456789ab.password.new", ".gate.yaml.new", "gone.0123456789ab.password"];
         for name in stays.iter().chain(&goes) {
             fs::write(folder.path().join(name), "x").unwrap();
         }

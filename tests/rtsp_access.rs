@@ -199,10 +199,10 @@ fn ask(address: SocketAddr, requests: &str, awaited: &str) -> String {
 }
 
 /// An address of this machine by which it is not known as itself.
-fn outside() -> IpAddr {
+fn outside() -> Option<IpAddr> {
     let addresses = if_addrs::get_if_addrs().unwrap();
     let mut fitting = addresses.iter().map(if_addrs::Interface::ip).filter(|ip| !ip.is_loopback() && ip.is_ipv4());
-    fitting.next().expect("a machine with a network")
+    fitting.next()
 }
 
 /// A player that goes on until it is sent away.
@@ -325,7 +325,11 @@ fn who_is_taken_out_gets_nothing_more_by_udp_either() {
 
 #[test]
 fn beyond_this_machine_users_come_in_by_digest_alone() {
-    let bench = Bench::start(&Setup { listen: Some(outside()), own: Some(("ops", "own-pa55")), ..Setup::default() });
+    let Some(outside) = outside() else {
+        println!("SKIP: this machine has no address besides its own");
+        return;
+    };
+    let bench = Bench::start(&Setup { listen: Some(outside), own: Some(("ops", "own-pa55")), ..Setup::default() });
     let guard = format!("guard:{PASSWORD}");
     assert_eq!(bench.sees(&guard), [true, false, false]);
     assert_eq!(bench.refusal(&guard, "gate", "udp"), "");

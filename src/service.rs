@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use maskwatch_engine::{Engine, EngineOptions};
 use tokio::sync::watch;
 
-use crate::access::Access;
+use crate::access::{self, Access};
 use crate::camera::Listener;
 use crate::clock::Clock;
 use crate::config::plan::{InferencePlan, Plan};
@@ -26,12 +26,12 @@ use crate::fleet::{
     self, CameraWish, Cause, ConfigFile, Deed, Fleet, Objection, Outcome, Part, Shared, Standing, Wish, Wishes,
 };
 use crate::http::{HttpServer, Listening, State};
+use crate::logging;
 use crate::metrics::{Metrics, TlsMetrics};
 use crate::people::{Keeper, People};
 use crate::roster::Roster;
 use crate::rtsp::RtspServer;
 use crate::tls::server::Certificate;
-use crate::{logging, privacy};
 
 /// How often the service says that it is alive, at least.
 const ALIVE: Duration = Duration::from_secs(1);
@@ -124,7 +124,7 @@ impl Service {
             plan.http.tls.is_some(),
         );
         let mut fleet = Fleet::new(Shared { metrics, roster, rtsp, people, events, access, network, listener }, plan);
-        let (_, problems) = fleet.apply(plan, Instant::now());
+        let (_, problems) = fleet.apply(plan, Duration::ZERO);
         if let Some(problem) = problems.first() {
             anyhow::bail!("{problem}");
         }
@@ -227,7 +227,7 @@ impl Service {
                 return Outcome::Refused { problems };
             }
         };
-        let (difference, problems) = self.fleet.apply(&wanted, Instant::now() + CAMERAS_END);
+        let (difference, problems) = self.fleet.apply(&wanted, CAMERAS_END);
         let (steps, restart) = (difference.steps(), difference.restart());
         for step in &steps {
             tracing::info!(version = wanted.version, "configuration: {step}");
@@ -266,12 +266,14 @@ impl Service {
             Some(texts) => written.put(&wish.name, texts)?,
             None => written.remove(&wish.name)?,
         }
-        let deed = match &wish.deed {
-            Deed::Add(_) => "added",
-            Deed::Change(_) => "changed",
-            Deed::Remove => "removed",
+        let what = match &wish.deed {
+            Deed::Add(_) => "camera.added",
+            Deed::Change(_) => "camera.changed",
+            Deed::Remove => "camera.removed",
         };
-        tracing::info!(target: privacy::AUDIT, camera = wish.name, by = wish.by, "camera {deed} by the API");
+        // Also where nobody waits for the answer any more.
+        let deed = access::Deed::new(what, wish.by.as_deref(), Some(wish.from), &wish.name);
+        self.fleet.shared().access.audit().note(deed);
         match self.reload(config, Cause::Api) {
             Outcome::Applied { .. } => Ok(()),
             // Something else was broken in between.

@@ -292,7 +292,13 @@ mod by_request {
         assert_eq!((added.status, added.header("location")), (201, Some("/api/v1/cameras/yard")), "{}", added.text());
         assert!(!added.text().contains("s3cret"));
         let file = std::fs::read_to_string(at("yard.yaml")).unwrap();
-        assert!(file.contains("yard.password") && !file.contains("s3cret"), "{file}");
+        assert!(file.contains("password_file: yard.") && !file.contains("s3cret"), "{file}");
+        let passwords = || {
+            let names =
+                std::fs::read_dir(at("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            names.filter(|name| name.ends_with(".password")).collect::<Vec<_>>()
+        };
+        assert_eq!(passwords().len(), 1);
         app.wait_for_metrics("it is up", soon(), |scrape| scrape.find("camera_up", &[("camera", "yard")]) == Some(1.0));
         assert_eq!(ask(&app, "POST", "/api/v1/cameras", &[], &yard).status, 409, "it is there");
 
@@ -340,7 +346,7 @@ mod by_request {
 
         assert_eq!(ask(&app, "DELETE", "/api/v1/cameras/yard", &[], &Value::Null).status, 204);
         assert_eq!(ask(&app, "DELETE", "/api/v1/cameras/yard", &[], &Value::Null).status, 404);
-        assert!(!at("yard.yaml").exists() && !at("yard.password").exists());
+        assert!(!at("yard.yaml").exists() && passwords().is_empty());
         assert_eq!(connects(&app.metrics(), "gate"), 1.0);
         assert_eq!(app.stop().code(), Some(0));
     }

@@ -117,11 +117,6 @@ impl Audit {
     pub fn note(&self, deed: Deed) {
         let (who, from) = (deed.who.as_deref().unwrap_or("-"), deed.from.as_deref().unwrap_or("-"));
         tracing::info!(target: "maskwatch::audit", what = &*deed.what, who, from, "{}", deed.detail);
-        self.add(deed);
-    }
-
-    /// Notes one here alone: the log has it already.
-    pub fn add(&self, deed: Deed) {
         self.held().push(deed);
     }
 

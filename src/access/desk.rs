@@ -39,6 +39,9 @@ impl Access {
         let users = rules.users.as_ref().ok_or(Objection::NoFile)?;
         // What others wrote before is told as theirs; a file that is gone is not made anew without them.
         self.look_in_turn(None);
+        if !self.stands(asked.by) {
+            return Err(Objection::Revoked);
+        }
         store::read(users.path())?;
         let (made, detail) = store::change(users.path(), |book| {
             let had_operator = book.has_operator();

@@ -43,6 +43,9 @@ pub enum Objection {
     /// It is another than whoever changes it has seen.
     #[error("it has been changed meanwhile")]
     Changed,
+    /// Whoever asks has lost the right to, meanwhile.
+    #[error("the login holds no longer")]
+    Revoked,
     /// Nobody could change anything any more.
     #[error("{0} is the last operator: make somebody else one first (or name a login under http.username)")]
     LastOperator(String),

@@ -8,6 +8,7 @@
 //! Failed logins slow down further ones (`throttle`), before anything about them is looked at. argon2 is worked out for
 //! one login at a time, so that nobody can take the machine's memory or cores by it.
 
+mod admission;
 pub mod audit;
 pub mod book;
 mod caller;
@@ -34,6 +35,7 @@ use std::time::{Duration, Instant, SystemTime};
 use subtle::ConstantTimeEq;
 use tokio::sync::watch as tell;
 
+pub use admission::Admission;
 pub use audit::{Audit, Deed};
 pub use book::{Book, Token, User};
 pub use caller::{Caller, Refusal};

@@ -3,15 +3,20 @@
 //! `maskwatch user` and `maskwatch token` write it, and a service where an operator asks it to; it may lie where the service
 //! cannot write, and then the service says so. Two writers take turns by a lock on the folder.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::book::{Book, BookProblem};
+use crate::shutdown::Shutdown;
 
 /// Most bytes of a file that is read.
 const LONGEST: u64 = 4 << 20;
+/// How long others who change it are waited for, and how often it is looked.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(10);
 /// Who may read it: its owner.
 const MODE: u32 = 0o600;
 /// Bits of the mode that let others in.
@@ -112,7 +117,7 @@ pub fn change<T, E: From<UsersError>>(path: &Path, change: impl FnOnce(&mut Book
     let hint = "is its folder there, and may this user write there?";
     let disk = |error: io::Error| UsersError::Disk { path: path.clone(), error, hint };
     let folder_file = File::open(folder).map_err(disk)?;
-    folder_file.lock().map_err(disk)?;
+    lock(&folder_file).map_err(disk)?;
     let mut book = match read(&path) {
         Err(UsersError::Missing(_)) => Book::new(),
         other => other?,
@@ -121,6 +126,22 @@ pub fn change<T, E: From<UsersError>>(path: &Path, change: impl FnOnce(&mut Book
     let text = book.text().map_err(|error| disk(error.into()))?;
     write(&path, folder, text.as_bytes()).and_then(|()| folder_file.sync_all()).map_err(disk)?;
     Ok(made)
+}
+
+/// Waits for others who change it, not for ever: who locks a folder may hang.
+fn lock(folder: &File) -> io::Result<()> {
+    let begin = Instant::now();
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begin.elapsed() < PATIENCE => drop(Shutdown::new().wait_timeout(PAUSE)),
+            Err(TryLockError::WouldBlock) => {
+                let what = format!("another program has locked its folder for {} s", PATIENCE.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+            }
+        }
+    }
 }
 
 /// Writes a file whole: under another name first, then under its own. It keeps its owner.

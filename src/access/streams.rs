@@ -104,7 +104,11 @@ impl Access {
             Kind::Anybody => own.is_none() && !self.has_users(),
             Kind::Configured => own.is_some_and(|own| own.fingerprint == caller.fingerprint),
             Kind::Stranger => false,
-            Kind::User => self.book().users.iter().any(|user| user.fingerprint() == caller.fingerprint),
+            Kind::User => {
+                let book = self.book();
+                let user = caller.name().and_then(|name| book.user(name));
+                user.is_some_and(|user| user.fingerprint() == caller.fingerprint)
+            }
             Kind::Token => {
                 let (book, now) = (self.book(), SystemTime::now());
                 let token = book.tokens.iter().find(|token| token.fingerprint() == caller.fingerprint);

@@ -39,8 +39,16 @@ impl UsersFile {
     /// What the file holds now, where it is not what was read last.
     fn changed(&self) -> Option<Result<Book, UsersError>> {
         let now = Mark::now(&self.path);
-        let before = std::mem::replace(&mut *self.mark.lock(), now);
-        (now != before).then(|| store::read(&self.path))
+        let mut mark = self.mark.lock();
+        if now == *mark {
+            return None;
+        }
+        let read = store::read(&self.path);
+        // What the disk does not give now is asked for again.
+        if !matches!(read, Err(UsersError::Disk { .. })) {
+            *mark = now;
+        }
+        Some(read)
     }
 }
 

@@ -50,12 +50,15 @@ pub fn main(cli: Cli) -> ExitStatus {
     // Also when a panic ends the program.
     let _last_lines = LastLines(service.then_some(LAST_LINES));
     // Before anything secret is read.
-    let kept = if cli.core_dumps { Ok(()) } else { crate::cores::forbid() };
+    let kept = if cli.core_dumps { Ok(()) } else { crate::limits::forbid_cores() };
     let result = logging::start(cli.log_format, cli.log.as_deref(), service)
         .map_err(|error| anyhow::Error::from(Usage(error.to_string())))
         .and_then(|()| {
             if let Err(error) = kept {
                 tracing::warn!(%error, "cores of a crash cannot be forbidden: they would hold passwords");
+            }
+            if service && let Err(error) = crate::limits::raise_descriptors() {
+                tracing::warn!(%error, "the limit of open files and connections stays as it is");
             }
             dispatch(cli.command)
         });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
-use redb::{Database, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
 use serde::Deserialize;
 use tracing_mutex::parking_lot::Mutex;
 use uuid::Uuid;
@@ -35,6 +35,8 @@ pub(super) const KIND: Kind = Kind {
 
 /// Events in memory at most.
 const MOST_IN_MEMORY: usize = 10_000;
+/// Old ones that go in one step: new ones do not wait for many.
+const MOST_FORGOTTEN: u64 = 4096;
 /// How often old ones are looked for.
 const PRUNE: Duration = Duration::from_secs(60);
 
@@ -193,10 +195,10 @@ impl History {
         let written = self.write(disk, file, oldest.filter(|_| prune));
         let mut state = disk.state.lock();
         match written {
-            Ok(file) => {
+            Ok((file, clean)) => {
                 state.file = Some(file);
                 state.retry.worked();
-                if prune {
+                if prune && clean {
                     state.pruned = Some(moment);
                 }
                 disk.health.works();
@@ -214,21 +216,22 @@ impl History {
         }
     }
 
-    /// Writes what is in memory, in one durable step; only then does it leave the memory.
+    /// Writes what is in memory, in one durable step; only then does it leave the memory. Whether all that is to go is gone.
     fn write(
         &self,
         disk: &Disk,
         file: Option<Arc<StateFile>>,
         oldest: Option<Mark>,
-    ) -> Result<Arc<StateFile>, StateError> {
+    ) -> Result<(Arc<StateFile>, bool), StateError> {
         let file = match file {
             Some(file) => file,
             None => Arc::new(StateFile::open(&disk.folder, &KIND, |_| Ok(()))?.0),
         };
         let new: Vec<(Mark, Bytes)> =
             self.recent.lock().iter().map(|(mark, record)| (*mark, record.json.clone())).collect();
-        if new.is_empty() && !file.with(|database| too_old(database, oldest))? {
-            return Ok(file);
+        let most = self.plan().most as u64;
+        if new.is_empty() && !file.with(|database| has_surplus(database, oldest, most))? {
+            return Ok((file, true));
         }
         file.with(|database| {
             let write = database.begin_write()?;
@@ -237,11 +240,10 @@ impl History {
                 for (mark, json) in &new {
                     table.insert(mark.key(), json.as_ref())?;
                 }
-                if let Some(oldest) = oldest {
-                    table.retain_in(..oldest.key(), |_, _| false)?;
-                }
-                let over = table.len()?.saturating_sub(self.plan().most as u64);
-                for _ in 0..over {
+                for _ in 0..MOST_FORGOTTEN {
+                    if !surplus(&table, oldest, most)? {
+                        break;
+                    }
                     table.pop_first()?;
                 }
             }
@@ -249,7 +251,9 @@ impl History {
         })?;
         let mut recent = self.recent.lock();
         new.iter().for_each(|(mark, _)| drop(recent.remove(mark)));
-        Ok(file)
+        drop(recent);
+        let clean = !file.with(|database| has_surplus(database, oldest, most))?;
+        Ok((file, clean))
     }
 
     /// Events by time. Reads the disk.
@@ -280,9 +284,23 @@ impl History {
 }
 
 /// Whether the first event is from before `oldest`.
-fn too_old(database: &Database, oldest: Option<Mark>) -> Result<bool, redb::Error> {
+fn has_surplus(database: &Database, oldest: Option<Mark>, most: u64) -> Result<bool, redb::Error> {
+    match state_file::table(database, EVENTS)? {
+        Some(table) => Ok(surplus(&table, oldest, most)?),
+        None => Ok(false),
+    }
+}
+
+/// Whether the first event is to go: it is older than `oldest`, or one of too many.
+fn surplus(
+    table: &impl ReadableTable<(u64, u128), &'static [u8]>,
+    oldest: Option<Mark>,
+    most: u64,
+) -> Result<bool, redb::StorageError> {
+    if table.len()? > most {
+        return Ok(true);
+    }
     let Some(oldest) = oldest else { return Ok(false) };
-    let Some(table) = state_file::table(database, EVENTS)? else { return Ok(false) };
     Ok(table.first()?.is_some_and(|(key, _)| key.value() < oldest.key()))
 }
 

@@ -1,7 +1,7 @@
 //! From the cameras' threads to the journal: a bounded channel that nobody waits at.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -19,6 +19,8 @@ use crate::metrics::{DisconnectReason, SinkMetrics};
 
 /// Happenings that may wait.
 const CAPACITY: usize = 4096;
+/// Time for room where a camera comes, changes or goes.
+const ROOM: Duration = Duration::from_secs(5);
 /// Pictures' brightness is left out from here on, so that people and failures find room.
 const CROWDED: usize = CAPACITY / 2;
 
@@ -37,9 +39,22 @@ pub(super) enum Happening {
     End,
 }
 
+/// Something that is done by one of two, or not at all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Whether nobody else has.
+    pub(super) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
 /// Another plan for the journal, while it works.
 #[derive(Debug)]
 pub(super) struct Replan {
+    /// Whoever takes it decides: the journal, to do it, or who asked, to give up.
+    pub(super) claim: Claim,
     pub(super) sinks: Vec<(String, SinkMetrics)>,
     pub(super) spool_bytes: u64,
     pub(super) person_every: Duration,
@@ -77,6 +92,13 @@ impl Inbox {
     pub(super) fn put(&self, happening: Happening) {
         if self.sender.try_send(happening).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands on what must not be missed; waits for room, not for ever.
+    pub(super) fn tell(&self, happening: Happening) {
+        if self.sender.send_timeout(happening, ROOM).is_err() {
+            tracing::error!("events: the thread that decides has not heard of a change of cameras; reload once more");
         }
     }
 

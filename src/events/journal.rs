@@ -104,6 +104,9 @@ impl Journal {
     }
 
     fn change(&mut self, change: Replan) {
+        if !change.claim.take() {
+            return;
+        }
         self.policy.set_rules(change.person_every, change.compliance);
         let (names, sinks): (Vec<_>, Vec<_>) = change.sinks.into_iter().unzip();
         self.sinks = sinks;

@@ -32,7 +32,7 @@ pub(crate) use feed::Subscription;
 pub(crate) use history::{Asked, History, Mark};
 pub(crate) use spool::Record;
 
-use self::inbox::{Happening, Inbox, Replan};
+use self::inbox::{Claim, Happening, Inbox, Replan};
 use self::journal::Journal;
 use self::policy::{Policy, Watched};
 use self::sinks::{Senders, Target};
@@ -121,7 +121,10 @@ impl Events {
             plan.sinks.iter().filter(new).map(target).collect::<anyhow::Result<_>>()?;
         let sinks: Vec<(String, SinkMetrics)> =
             plan.sinks.iter().map(|sink| (sink.name.clone(), self.metrics.sink(&sink.name))).collect();
-        let lanes = self.journal_by(plan, sinks.clone())?;
+        let lanes = self.journal_by(plan, sinks.clone()).inspect_err(|_| {
+            let known = |name: &String| self.plan.sinks.iter().any(|sink| sink.name == *name);
+            sinks.iter().filter(|(name, _)| !known(name)).for_each(|(name, _)| self.metrics.remove_sink(name));
+        })?;
         warn_of_memory(plan, self.store.is_some());
         self.history.set_plan(plan.history);
         self.senders.retain(&plan.sinks, Instant::now() + LAST_SENDING);
@@ -140,10 +143,12 @@ impl Events {
     fn journal_by(&self, plan: &EventsPlan, sinks: Vec<(String, SinkMetrics)>) -> anyhow::Result<Vec<Lane>> {
         let (done, lanes) = crossbeam_channel::bounded(1);
         let (spool_bytes, person_every, compliance) = (plan.spool_bytes, plan.person_every, plan.compliance);
-        let deadline = Instant::now() + CHANGED;
-        let ordered =
-            self.inbox.order(Box::new(Replan { sinks, spool_bytes, person_every, compliance, done }), deadline);
-        let lanes = lanes.recv_deadline(deadline).ok().filter(|_| ordered);
+        let (deadline, claim) = (Instant::now() + CHANGED, Claim::default());
+        let replan = Replan { claim: claim.clone(), sinks, spool_bytes, person_every, compliance, done };
+        self.inbox.order(Box::new(replan), deadline);
+        let in_time = lanes.recv_deadline(deadline).ok();
+        // Taken up at the last moment: what is done is waited for.
+        let lanes = in_time.or_else(|| if claim.take() { None } else { lanes.recv_timeout(CHANGED).ok() });
         lanes.context("events: the thread that decides did not take the change in time")
     }
 
@@ -152,12 +157,12 @@ impl Events {
         let people = camera.privacy != Privacy::Statistics;
         let zones = camera.areas.zones.iter().map(|zone| zone.name.clone()).collect();
         let watched = Watched { labels: camera.labels.clone(), people, zones };
-        self.inbox.put(Happening::Watch { camera: camera.name.clone(), watched });
+        self.inbox.tell(Happening::Watch { camera: camera.name.clone(), watched });
     }
 
     /// The camera is configured no longer.
     pub fn forget(&self, camera: &str) {
-        self.inbox.put(Happening::Forget { camera: camera.to_owned() });
+        self.inbox.tell(Happening::Forget { camera: camera.to_owned() });
     }
 
     /// Hears the cameras.

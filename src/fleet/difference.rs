@@ -84,20 +84,24 @@ impl Part {
         }
     }
 
-    /// Whether it can be changed while the service runs, among others that change at the same time. Who may come in is
-    /// judged for the address that is listened to: a login is not taken away from one that stays open to others.
+    /// Whether it can be changed while the service runs, among others that change at the same time. Who may come in was
+    /// judged for the addresses wanted, and all three ways in together (users come in at both servers): nothing is taken
+    /// away from an address that stays open to others.
     fn is_live(self, parts: &[Self]) -> bool {
         let stays = |address: Self| !parts.contains(&address);
         match self {
             Self::HttpListen | Self::HttpTls | Self::RtspListen | Self::RtspTls | Self::StateDir => false,
-            Self::RtspLogin => stays(Self::RtspListen),
-            Self::HttpLogin => stays(Self::HttpListen),
-            Self::Access => stays(Self::HttpListen) && stays(Self::RtspListen),
+            Self::HttpLogin | Self::RtspLogin | Self::Access => stays(Self::HttpListen) && stays(Self::RtspListen),
             Self::Network | Self::Inference | Self::Compliance | Self::Events => true,
         }
     }
 
     /// Takes this part over from one plan into another.
+    /// Whether it says who may come in.
+    pub(super) fn is_entry(self) -> bool {
+        matches!(self, Self::HttpLogin | Self::RtspLogin | Self::Access)
+    }
+
     pub(super) fn copy(self, from: &Plan, into: &mut Plan) {
         match self {
             Self::HttpListen => into.http.listen = from.http.listen,
@@ -199,8 +203,15 @@ impl Difference {
     }
 
     /// Parts that are taken over now.
-    pub fn live(&self) -> impl Iterator<Item = Part> + '_ {
+    fn live(&self) -> impl Iterator<Item = Part> + '_ {
         self.parts.iter().copied().filter(|part| self.is_live(*part))
+    }
+
+    /// The same in groups that are taken over together: who may come in, and then each by itself.
+    pub fn together(&self) -> Vec<Vec<Part>> {
+        let (entry, rest): (Vec<_>, Vec<_>) = self.live().partition(|part| part.is_entry());
+        let entry = Some(entry).filter(|entry| !entry.is_empty());
+        entry.into_iter().chain(rest.into_iter().map(|part| vec![part])).collect()
     }
 
     fn is_live(&self, part: Part) -> bool {

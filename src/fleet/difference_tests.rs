@@ -76,10 +76,14 @@ fn any_plan() -> impl Strategy<Value = Plan> {
     let cameras = prop::sample::subsequence(vec!["a", "b", "c", "d", "e"], 0..=5)
         .prop_shuffle()
         .prop_flat_map(|names| names.into_iter().map(|name| any_camera(name.to_owned())).collect::<Vec<_>>());
-    let servers = (0..2u16, prop::option::of(Just("x")), prop::option::of(Just("/users")));
-    (cameras, servers, any::<bool>(), 1..3usize).prop_map(|(cameras, (port, login, users), state, batch)| {
+    let server = || (0..2u16, prop::option::of(Just("x")));
+    let servers = (server(), server(), prop::option::of(Just("/users")));
+    (cameras, servers, any::<bool>(), 1..3usize).prop_map(|(cameras, (http, rtsp, users), state, batch)| {
         let mut plan = plan(cameras);
-        plan.http.auth = login.map(|text| Credentials { username: "ops".into(), password: Secret::new(text) });
+        let login = |text| Credentials { username: "ops".into(), password: Secret::new(text) };
+        (plan.http.auth, plan.rtsp.auth) = (http.1.map(login), rtsp.1.map(login));
+        plan.rtsp.listen.set_port(8554 + rtsp.0);
+        let port = http.0;
         plan.access.users_file = users.map(PathBuf::from);
         plan.http.listen.set_port(8080 + port);
         plan.state_dir = state.then(|| PathBuf::from("/state"));
@@ -103,8 +107,9 @@ proptest! {
         prop_assert_eq!(left.restart(), difference.restart());
         prop_assert_eq!(left.steps().len(), left.restart().len());
         // Who may come in was judged for the address that is listened to.
-        let entry = |plan: &Plan| (plan.http.auth.clone(), plan.access.users_file.clone());
-        let judged = if present.http.listen == wanted.http.listen { &wanted } else { &present };
+        let entry = |plan: &Plan| (plan.http.auth.clone(), plan.rtsp.auth.clone(), plan.access.users_file.clone());
+        let stays = (present.http.listen, present.rtsp.listen) == (wanted.http.listen, wanted.rtsp.listen);
+        let judged = if stays { &wanted } else { &present };
         prop_assert_eq!(entry(&after), entry(judged));
     }
 

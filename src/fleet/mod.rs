@@ -14,7 +14,7 @@ mod wish;
 mod written;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use maskwatch_engine::Engine;
 use maskwatch_vision::zone::Areas;
@@ -105,24 +105,27 @@ impl Fleet {
         self.plan.inference = running;
     }
 
-    /// Brings the plan wanted into force, but for what needs a restart; models are the caller's. Cameras that go have until
-    /// `deadline` to end. Gives what was done, and in words what could not be: a camera that cannot be started, and a part
+    /// Brings the plan wanted into force, but for what needs a restart; models are the caller's. Cameras that go have
+    /// `patience` to end. Gives what was done, and in words what could not be: a camera that cannot be started, and a part
     /// that cannot be changed, is not in force, and the next plan that names it tries again.
-    pub fn apply(&mut self, wanted: &Plan, deadline: Instant) -> (Difference, Vec<String>) {
+    pub fn apply(&mut self, wanted: &Plan, patience: Duration) -> (Difference, Vec<String>) {
         let mut difference = Difference::between(&self.plan, wanted);
         let mut in_force = difference.in_force(&self.plan);
         let mut problems = Vec::new();
-        for part in difference.live().collect::<Vec<_>>() {
-            if let Err(error) = self.shared.take(part, wanted) {
-                problems.push(format!("{} stays as it was: {error:#}", part.key()));
-                part.copy(&self.plan, &mut in_force);
-                difference.parts.retain(|other| *other != part);
-            }
-        }
+        // Privacy waits for nothing.
         for change in &difference.changed {
             self.change(&change.plan, &in_force.version);
         }
-        self.remove(&difference.removed, deadline);
+        for parts in difference.together() {
+            if let Err(error) = self.shared.take(&parts, wanted) {
+                for part in parts {
+                    problems.push(format!("{} stays as it was: {error:#}", part.key()));
+                    part.copy(&self.plan, &mut in_force);
+                    difference.parts.retain(|other| *other != part);
+                }
+            }
+        }
+        self.remove(&difference.removed, Instant::now() + patience);
         for camera in &difference.added {
             if let Err(error) = self.add(camera.clone(), &in_force.version) {
                 problems.push(format!("camera {} does not start: {error}", camera.name));
@@ -203,17 +206,22 @@ impl Fleet {
 }
 
 impl Shared {
-    /// Takes a part over from another plan.
-    fn take(&mut self, part: Part, wanted: &Plan) -> anyhow::Result<()> {
-        match part {
-            Part::HttpLogin | Part::Access => self.access.change(&wanted.access, wanted.http.auth.as_ref())?,
-            Part::Network => drop(self.network.send_replace(wanted.network.clone())),
-            Part::Compliance => self.people.set_plan(wanted.compliance),
-            Part::Events => self.events.change(&wanted.events)?,
-            // Loaded beside those that run.
-            Part::Inference => {}
-            Part::RtspLogin => self.rtsp.set_login(wanted.rtsp.auth.as_ref()),
-            Part::HttpListen | Part::HttpTls | Part::RtspListen | Part::RtspTls | Part::StateDir => {}
+    /// Takes parts over from another plan that go together: all of them, or none.
+    fn take(&mut self, parts: &[Part], wanted: &Plan) -> anyhow::Result<()> {
+        if parts.iter().any(|part| part.is_entry()) {
+            self.access.change(&wanted.access, wanted.http.auth.as_ref())?;
+            self.rtsp.set_login(wanted.rtsp.auth.as_ref());
+        }
+        for part in parts {
+            match part {
+                Part::HttpLogin | Part::Access | Part::RtspLogin => {}
+                Part::Network => drop(self.network.send_replace(wanted.network.clone())),
+                Part::Compliance => self.people.set_plan(wanted.compliance),
+                Part::Events => self.events.change(&wanted.events)?,
+                // Loaded beside those that run.
+                Part::Inference => {}
+                Part::HttpListen | Part::HttpTls | Part::RtspListen | Part::RtspTls | Part::StateDir => {}
+            }
         }
         Ok(())
     }

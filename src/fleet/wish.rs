@@ -1,5 +1,6 @@
 //! What others want of the owner of the fleet.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -38,8 +39,10 @@ pub struct CameraWish {
     pub deed: Deed,
     /// The plan that whoever wishes it has seen; another one in force refuses the wish.
     pub seen: Option<Box<CameraPlan>>,
-    /// Who, for the log.
-    pub by: String,
+    /// Who; `None`: whoever reaches a server without a login.
+    pub by: Option<String>,
+    /// From where.
+    pub from: IpAddr,
 }
 
 /// What is done with a camera's file. Values as in the configuration, but for `name`.

@@ -199,16 +199,23 @@ impl Written {
             replace(&self.folder.join(name), password.as_bytes())?;
         }
         if let Err(error) = replace(&path, texts.written.as_bytes()) {
-            // The one of before holds.
-            if let Some((_, name)) = new {
+            // The one of before holds, unless the disk has failed behind the change itself.
+            if let Some((_, name)) = new.filter(|(_, name)| self.kept(camera).as_ref() != Some(*name)) {
                 remove(&self.folder.join(name)).ok();
             }
             return Err(error.into());
         }
         if let Some(before) = before.filter(|before| Some(before) != texts.file.as_ref()) {
-            remove(&self.folder.join(before))?;
+            self.clean_up(&before);
         }
         Ok(())
+    }
+
+    /// The change is made; what is left over goes with the next start at the latest.
+    fn clean_up(&self, password: &str) {
+        if let Err(error) = remove(&self.folder.join(password)) {
+            tracing::warn!(%error, file = password, "the file of a password that is used no longer stays");
+        }
     }
 
     /// Takes a camera's file away, and its password.
@@ -219,7 +226,7 @@ impl Written {
         let kept = self.kept(camera);
         remove(&self.path(camera)?)?;
         if let Some(kept) = kept {
-            remove(&self.folder.join(kept))?;
+            self.clean_up(&kept);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+use crate::access::Admission;
 
 /// `{name}` of the path.
 pub(super) struct Name(pub(super) String);
@@ -37,14 +38,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A body in JSON.
+/// A body in JSON, of somebody who may still send it when all of it has come.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let admission = request.extensions().get::<Admission>().cloned();
         match extract::Json::<T>::from_request(request, state).await {
+            Ok(_) if admission.is_none_or(|admission| !admission.holds()) => {
+                Err(Problem::new(StatusCode::UNAUTHORIZED, "the login holds no longer"))
+            }
             Ok(extract::Json(body)) => Ok(Self(body)),
             // The parser's own words may repeat what was sent, and that may be a password.
             Err(JsonRejection::JsonDataError(error)) => {

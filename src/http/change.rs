@@ -16,7 +16,7 @@ use super::cameras;
 use super::config::PATIENCE;
 use super::guard::Peer;
 use super::problem::Problem;
-use crate::access::{self, Caller};
+use crate::access::Caller;
 use crate::config::plan::CameraPlan;
 use crate::config::raw::RawCamera;
 use crate::fleet::{CameraWish, Deed, Objection, Wish};
@@ -100,21 +100,13 @@ async fn wish(
     seen: Option<Box<CameraPlan>>,
 ) -> Result<(), Problem> {
     let (answer, answered) = tokio::sync::oneshot::channel();
-    let what = match deed {
-        Deed::Add(_) => "camera.added",
-        Deed::Change(_) => "camera.changed",
-        Deed::Remove => "camera.removed",
-    };
-    let wish = CameraWish { name: name.to_owned(), deed, seen, by: caller.name().unwrap_or("anybody").to_owned() };
+    let by = caller.name().map(str::to_owned);
+    let wish = CameraWish { name: name.to_owned(), deed, seen, by, from: peer.0 };
     if !state.wishes.try_put(Wish::Camera(wish, answer)) {
         return Err(Problem::busy("too many changes wait already"));
     }
     match tokio::time::timeout(PATIENCE, answered).await {
-        Ok(Ok(Ok(()))) => {
-            // The fleet has said it in the log.
-            state.access.audit().add(access::Deed::new(what, caller.name(), Some(peer.0), name));
-            Ok(())
-        }
+        Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(objection))) => Err(problem(&objection)),
         Ok(Err(_)) => Err(Problem::busy("the service ends")),
         Err(_) => Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "not done yet: see /api/v1/config")),

@@ -22,7 +22,7 @@ use super::host::{self, Sender};
 use super::problem::refuse;
 use super::table::{self, About, Need, Row};
 use super::{State, cameras, session};
-use crate::access::{Access, Caller, Refusal};
+use crate::access::{Access, Admission, Caller, Refusal};
 
 /// Logins that wait until their password is hashed, at most.
 pub(super) const LOGINS: usize = 16;
@@ -52,6 +52,7 @@ pub(super) async fn guard(state: extract::State<Arc<State>>, request: Request, n
     let (mut parts, body) = request.into_parts();
     let mut response = match admit(&state, &mut parts).await {
         Ok(caller) => {
+            parts.extensions.insert(Admission::new(&state.access, &caller));
             parts.extensions.insert(caller.clone());
             let response = next.run(Request::from_parts(parts, body)).await;
             while_it_holds(&state.access, caller, response)

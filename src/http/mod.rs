@@ -74,6 +74,8 @@ pub struct State {
     /// Whether cookies are for TLS only.
     secure: bool,
     logins: Arc<Semaphore>,
+    /// Changes of the users file, which may wait for the disk.
+    edits: Arc<Semaphore>,
     snapshots: Arc<Semaphore>,
     feed: Arc<Feed>,
     history: Arc<History>,
@@ -111,6 +113,7 @@ impl State {
             access,
             secure,
             logins: places(guard::LOGINS),
+            edits: places(users::EDITS),
             snapshots: places(SNAPSHOTS),
             feed,
             history,

@@ -18,6 +18,9 @@ use super::{Shared, State, change, paging, session, tags};
 use crate::access::edit::{NewPassword, Objection, UserChange, check_user};
 use crate::access::{Access, Asked, Book, Caller, DigestForm, Grant, Role, Scope, User, UsersError};
 
+/// Changes at a time: one is made, others may wait for it.
+pub(super) const EDITS: usize = 4;
+
 /// Which of them
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -237,8 +240,8 @@ pub(super) async fn in_turn<T: Send + 'static>(
     state: &State,
     edit: impl FnOnce(&Access) -> Result<T, Objection> + Send + 'static,
 ) -> Result<T, Problem> {
-    let Ok(place) = Arc::clone(&state.logins).try_acquire_owned() else {
-        return Err(Problem::busy("too many logins and changes of users wait already"));
+    let Ok(place) = Arc::clone(&state.edits).try_acquire_owned() else {
+        return Err(Problem::busy("too many changes of users wait already"));
     };
     let access = Arc::clone(&state.access);
     let made = tokio::task::spawn_blocking(move || {
@@ -285,6 +288,7 @@ pub(super) fn problem(objection: &Objection) -> Problem {
     let status = match objection {
         Objection::NoUser(_) | Objection::NoToken(_) => StatusCode::NOT_FOUND,
         Objection::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Objection::Revoked => StatusCode::UNAUTHORIZED,
         Objection::Changed => StatusCode::PRECONDITION_FAILED,
         Objection::File(UsersError::Disk { .. }) => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::CONFLICT,

@@ -14,8 +14,8 @@ use super::visits::Stranger;
 use crate::access::{Access, Caller, Grant, Refusal, Role, Shown, StreamLogin};
 use crate::config::plan::Credentials;
 
-/// Logins at a time: each holds up the clients that share its thread while a password is hashed.
-const LOGINS: usize = 2;
+/// Logins at a time: each holds up the clients that share its thread while a password is hashed. Some threads stay free.
+const LOGINS: usize = 6;
 
 /// Labels of a camera.
 type Labels = BTreeMap<String, String>;

@@ -23,6 +23,8 @@ use crate::tls::server::Certificate;
 
 /// The role that a client has once its password was right.
 const ROLE: &str = "viewer";
+/// Longest body of a request; the parameters that clients send are shorter.
+const LONGEST_BODY: u32 = 64 * 1024;
 /// How often sessions are looked through for clients that went away without a word.
 const SESSION_SWEEP: Duration = Duration::from_secs(2);
 /// Threads that serve connections. A client that reads slowly holds up those that share its thread, at most.
@@ -96,6 +98,8 @@ impl Host {
         bound.set_nonblocking(true).map_err(refused)?;
         let address = bound.local_addr().map_err(refused)?;
         let server = gst_rtsp_server::RTSPServer::new();
+        // A body is read before it is asked who sends it.
+        server.set_content_length_limit(LONGEST_BODY);
         if let Some(pool) = server.thread_pool() {
             pool.set_max_threads(CLIENT_THREADS);
         }

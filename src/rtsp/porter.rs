@@ -58,6 +58,10 @@ fn judge(doors: &Doors, book: &Book, context: &RTSPContext) -> Result<(), Answer
     if !book.identify(client, caller.clone()) {
         return Err(Refused::Forbidden.into());
     }
+    // Whoever knows the name of a session of others could pause or end it.
+    if context.session().is_some_and(|session| !book.owns(client, session)) {
+        return Err(Answer::NotFound);
+    }
     match mount_of(context) {
         Some(mount) if !doors.sees(&caller, &mount) => Err(Answer::NotFound),
         _ => Ok(()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gst::glib;
@@ -42,12 +43,35 @@ pub(super) struct Arrival {
 pub(super) struct Line {
     /// Cuts it at once, with all that is on its way.
     pub(super) cut: oneshot::Sender<()>,
-    /// The last `Authorization` that the client has sent.
-    pub(super) heard: Heard,
+    /// What is known of the client.
+    pub(super) heard: Arc<Heard>,
 }
 
-/// What the relay has heard of a client's `Authorization`.
-pub(super) type Heard = Arc<Mutex<Option<String>>>;
+/// What the relay has heard of a client, and what it hears of it.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// The last `Authorization` that the client has sent.
+    authorization: Mutex<Option<String>>,
+    /// It has come in.
+    known: AtomicBool,
+}
+
+impl Heard {
+    /// It has said this.
+    pub(super) fn note(&self, authorization: String) {
+        *self.authorization.lock() = Some(authorization);
+    }
+
+    /// It is known who it is.
+    pub(super) fn now_known(&self) {
+        self.known.store(true, Ordering::Release);
+    }
+
+    /// Whether it is.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Acquire)
+    }
+}
 
 /// One client's dealings, by mount.
 #[derive(Default)]
@@ -124,15 +148,23 @@ impl Book {
     /// The last `Authorization` of a client, as far as the relay hears it.
     pub(super) fn heard(&self, client: usize) -> Option<String> {
         let heard = Arc::clone(&self.lock().get(&client)?.line.as_ref()?.heard);
-        let heard = heard.lock();
+        let heard = heard.authorization.lock();
         heard.clone()
     }
 
     /// The client is this caller. False: it was another before; a connection is one caller's.
     pub(super) fn identify(&self, client: usize, caller: Caller) -> bool {
         let mut visits = self.lock();
-        let known = visits.entry(client).or_default().caller.get_or_insert_with(|| caller.clone());
-        *known == caller
+        let visit = visits.entry(client).or_default();
+        visit.line.iter().for_each(|line| line.heard.now_known());
+        *visit.caller.get_or_insert_with(|| caller.clone()) == caller
+    }
+
+    /// Whether a session was begun by this client.
+    pub(super) fn owns(&self, client: usize, session: &RTSPSession) -> bool {
+        let visits = self.lock();
+        let own = visits.get(&client).map(|visit| &visit.sessions);
+        own.is_some_and(|own| own.iter().filter_map(glib::WeakRef::upgrade).any(|known| known == *session))
     }
 
     /// How a client stands.
@@ -176,8 +208,7 @@ impl Book {
     pub(super) fn close(&self, client: usize) -> Vec<RTSPSession> {
         let visit = self.lock().remove(&client).unwrap_or_default();
         visit.playing.iter().for_each(|mount| self.tell(mount));
-        // One that never was anybody's may be the half of an HTTP tunnel, which goes on with the other half.
-        if let Some(line) = visit.line.filter(|_| visit.caller.is_some()) {
+        if let Some(line) = visit.line {
             // It may have ended by itself.
             line.cut.send(()).ok();
         }
@@ -197,13 +228,15 @@ impl Book {
 /// First part of the path that a request names.
 pub(super) fn mount_of(context: &RTSPContext) -> Option<String> {
     let parts = context.uri()?.decode_path_components();
-    parts.iter().find(|part| !part.is_empty()).map(ToString::to_string)
+    // What was decoded may be no UTF-8.
+    let part = parts.iter().map(|part| part.as_bytes()).find(|part| !part.is_empty())?;
+    Some(String::from_utf8_lossy(part).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Weak;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::thread::JoinHandle;
 
     use super::*;

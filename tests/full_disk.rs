@@ -76,17 +76,17 @@ fn absent(config: AppConfig) -> AppConfig {
     config.camera("absent", "rtsp://127.0.0.1:9/x")
 }
 
-/// Past events are few, and a full disk may hold a file that has room for them within itself: so only that they are kept is
-/// waited for.
+/// Past events and what was audited are few, and a full disk may hold a file that has room for them within itself: so only
+/// that they are kept is waited for.
 #[track_caller]
 fn wait_for_stores(app: &App, ok: bool) {
-    let stores = if ok { &["people", "events", "history"][..] } else { &["people", "events"] };
+    let stores = if ok { &["people", "events", "history", "audit"][..] } else { &["people", "events"] };
     app.wait_for_metrics(&format!("the stores are ok: {ok}"), soon() * 2, |scrape| {
         stores.iter().all(|store| scrape.get("state_store_ok", &[("store", store)]) == f64::from(u8::from(ok)))
     });
     let told = http::get(app.http, "/api/v1/cameras").unwrap().json()["stores"].clone();
     let told = told.as_array().unwrap();
-    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(told.len(), 4, "{told:?}");
     for store in told.iter().filter(|store| stores.contains(&store["store"].as_str().unwrap())) {
         assert_eq!(store["ok"], ok, "{store}");
         assert_eq!(store["problem"].as_str().is_some_and(|text| text.contains("wait in memory")), !ok, "{store}");

@@ -306,3 +306,51 @@ fn the_audit_is_there_after_a_restart_and_after_a_kill() {
     assert_eq!(deeds(), ["token.added", "camera.removed", "camera.added"]);
     assert_eq!(app.stop().code(), Some(0));
 }
+
+/// Somebody holds a request back that they had the right to begin.
+#[test]
+fn a_request_that_comes_late_is_judged_when_all_of_it_is_there() {
+    use std::io::{Read, Write};
+    let mut app = service(CAMERAS);
+    let http = app.http;
+    let bert = json!({ "name": "bert", "role": "operator", "password": "battery staple" });
+    assert_eq!(ask(http, "POST", "/api/v1/users", ANNA, &bert).status, 201);
+    let body = json!({ "name": "carl", "role": "operator", "password": "purple monkey" }).to_string();
+    let mut stream = std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, http)).unwrap();
+    stream.set_read_timeout(Some(support::soon())).unwrap();
+    write!(
+        stream,
+        "POST /api/v1/users HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Authorization: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        body.len(),
+        support::users::authorization("bert:battery staple")
+    )
+    .unwrap();
+    // Said when the body is asked for: whoever has come so far is in.
+    let mut head = [0; 25];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(ask(http, "DELETE", "/api/v1/users/bert", ANNA, &Value::Null).status, 204);
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert_eq!(look(http, "/api/v1/users/carl", ANNA), 404);
+    assert_eq!(app.stop().code(), Some(0));
+}
+
+/// A lock that nobody gives back holds up this request alone.
+#[test]
+fn a_folder_that_another_program_has_locked_is_not_waited_for_for_ever() {
+    let mut app = service(CAMERAS);
+    let http = app.http;
+    let folder = std::fs::File::open(app.folder.path()).unwrap();
+    folder.lock().unwrap();
+    let bert = json!({ "name": "bert", "role": "viewer", "password": "battery staple" });
+    let refused = ask(http, "POST", "/api/v1/users", ANNA, &bert);
+    assert_eq!(refused.status, 507, "{}", refused.text());
+    assert!(refused.text().contains("has locked its folder"), "{}", refused.text());
+    folder.unlock().unwrap();
+    assert_eq!(ask(http, "POST", "/api/v1/users", ANNA, &bert).status, 201);
+    assert_eq!(app.stop().code(), Some(0));
+}

@@ -61,6 +61,22 @@ fn what_was_kept_is_there_after_a_restart_the_newest_first() {
 }
 
 #[test]
+fn many_that_are_to_go_at_once_go_in_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let roomy = HistoryPlan { keep: Duration::from_secs(86_400), most: 10_000 };
+    let history = on_disk(Folder::new(folder.path()), roomy);
+    let count = MOST_FORGOTTEN + 10;
+    history.append(&(0..count).map(event).collect::<Vec<_>>());
+    history.keep(time(count), false);
+    history.set_plan(HistoryPlan { most: 5, ..roomy });
+    history.keep(time(count), false);
+    let left = history.page(&Asked { limit: 500, ..all() }).unwrap().events.len();
+    assert_eq!(left, 10, "no step takes more than its share");
+    history.keep(time(count), false);
+    assert_eq!(numbers(&history.page(&all()).unwrap()).len(), 5);
+}
+
+#[test]
 fn it_is_bounded_by_age_and_by_number() {
     let folder = tempfile::tempdir().unwrap();
     let few = HistoryPlan { most: 5, ..PLAN };

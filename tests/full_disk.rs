@@ -118,7 +118,11 @@ fn starts_without_a_disk(state: &Path, said: &str, mend: impl FnOnce()) {
     app.process.wait_for_line("what waited is on the disk now", soon());
     let events = waiting(&app);
     app.process.kill();
-    assert_eq!(names(state), ["events.redb", "history.redb", "people.redb"], "no broken file, nothing moved aside");
+    assert_eq!(
+        names(state),
+        ["audit.redb", "events.redb", "history.redb", "people.redb"],
+        "no broken file, nothing moved aside"
+    );
     let mut app = absent(config(state, broker)).start();
     wait_for_stores(&app, true);
     assert!(waiting(&app) >= events, "the events of before the crash wait");
@@ -183,7 +187,11 @@ fn a_disk_that_is_full_as_often_as_it_likes_costs_nobody() {
     // Who was in the picture at the end was counted then.
     assert!((counted..=counted + turn).contains(&now), "{counted} before, {now} now");
     wait_for_stores(&app, true);
-    assert_eq!(names(&state), ["events.redb", "history.redb", "people.redb"], "no broken file, nothing moved aside");
+    assert_eq!(
+        names(&state),
+        ["audit.redb", "events.redb", "history.redb", "people.redb"],
+        "no broken file, nothing moved aside"
+    );
     assert!(app.stop().success());
 }
 

@@ -237,9 +237,10 @@ fn users_see_their_cameras_over_rtsps() {
     let mut command = Command::new("gst-launch-1.0");
     command.args(["rtspsrc", &format!("location={}", bench.server.url("gate")), "user-id=guard"]);
     command.args([&format!("user-pw={PASSWORD}"), "tls-validation-flags=0", "!", "fakesink"]);
-    let frames = bench.rigs[0].metrics.viewers();
+    // Those of before are noticed to be gone a moment later.
+    wait_until("nobody watches", soon(), || bench.rigs[0].metrics.viewers() == 0);
     let source = Process::start("rtspsrc", &mut command);
-    wait_until("rtspsrc plays", soon(), || bench.rigs[0].metrics.viewers() > frames);
+    wait_until("rtspsrc plays", soon(), || bench.rigs[0].metrics.viewers() > 0);
     drop(source);
     if peer::vlc_plays_rtsp() {
         peer::Viewer::vlc(&bench.url(&format!("guard:{PASSWORD}"), "gate"), true).wait_for_picture(soon());

@@ -324,6 +324,20 @@ fn who_is_taken_out_gets_nothing_more_by_udp_either() {
     assert_eq!(bench.server.viewers("gate"), 0);
 }
 
+/// A body is read before its sender is asked who they are.
+#[test]
+fn strangers_cannot_have_much_read() {
+    use std::io::{Read, Write};
+    let bench = Bench::start(&Setup::default());
+    let mut stream = std::net::TcpStream::connect(bench.server.address()).unwrap();
+    stream.set_read_timeout(Some(soon())).unwrap();
+    stream.write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 4000000000\r\n\r\n").unwrap();
+    let (begin, mut said) = (std::time::Instant::now(), Vec::new());
+    // Else the body would be waited for until strangers are sent away.
+    let _ = stream.read_to_end(&mut said);
+    assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{}", String::from_utf8_lossy(&said));
+}
+
 #[test]
 fn beyond_this_machine_users_come_in_by_digest_alone() {
     let Some(outside) = outside() else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracing_mutex::parking_lot::Mutex;
@@ -22,6 +23,8 @@ const LOOKS_PER_WRITE: u32 = 60;
 pub(super) struct UsersFile {
     path: PathBuf,
     mark: Mutex<Option<Mark>>,
+    /// It was said that the disk does not give it.
+    told: AtomicBool,
 }
 
 impl UsersFile {
@@ -29,7 +32,7 @@ impl UsersFile {
         // Before it is read: a change in between is seen at the next look.
         let mark = Mutex::new(Mark::now(path));
         let book = store::read(path)?;
-        Ok((Self { path: path.to_owned(), mark }, book))
+        Ok((Self { path: path.to_owned(), mark, told: AtomicBool::new(false) }, book))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -44,11 +47,13 @@ impl UsersFile {
             return None;
         }
         let read = store::read(&self.path);
-        // What the disk does not give now is asked for again.
-        if !matches!(read, Err(UsersError::Disk { .. })) {
+        // What the disk does not give now is asked for again, and told of once.
+        let refused = matches!(read, Err(UsersError::Disk { .. }));
+        if !refused {
             *mark = now;
         }
-        Some(read)
+        let told = self.told.swap(refused, Ordering::AcqRel);
+        (!(told && refused)).then_some(read)
     }
 }
 

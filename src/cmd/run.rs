@@ -1,5 +1,7 @@
 //! `maskwatch run`: the service.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,9 +27,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitStatus> {
     let mut service = Service::open(&plan)?;
     let wishes = service.wishes().clone();
     // Before the models, which take their time: what changes meanwhile is not missed.
-    let config =
-        ConfigFile::watched(args.config.clone(), depends_on, &wishes).context("no thread to watch the files")?;
-    tidy(&config, &plan);
+    let config = ConfigFile::watched(args.config.clone(), depends_on.clone(), &wishes)
+        .context("no thread to watch the files")?;
+    tidy(&config, &plan, &depends_on);
     super::greet(format!("{}Stop      Ctrl-C\n", service.directions()));
     if !models(&mut service, &plan, &shutdown)? {
         service.stop();
@@ -60,8 +62,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitStatus> {
 }
 
 /// Takes away what changes by the API have left over that were cut short.
-fn tidy(config: &ConfigFile, plan: &Plan) {
-    match config.written(plan).map(|written| written.tidy()) {
+fn tidy(config: &ConfigFile, plan: &Plan, used: &BTreeSet<PathBuf>) {
+    match config.written(plan).map(|written| written.tidy(used)) {
         Some(Ok(names)) => {
             names.iter().for_each(|name| tracing::warn!("{name}: left over by a change that was cut short; removed"));
         }

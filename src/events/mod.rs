@@ -249,3 +249,29 @@ impl<T: Send + 'static> Running<T> {
         if late { None } else { self.thread.join().ok() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_was_given_up_is_not_carried_out_later() {
+        let metrics = Metrics::new().unwrap();
+        let (clock, _) = Clock::by_hand(std::time::UNIX_EPOCH + Duration::from_secs(1_790_000_000));
+        let plan = EventsPlan::default();
+        let mut events = Events::start(&plan, None, &metrics, clock, |_, _| Counts::default()).unwrap();
+        let (done, lanes) = crossbeam_channel::bounded(1);
+        let claim = Claim::default();
+        assert!(claim.take(), "whoever asked has given up");
+        let sinks = vec![("late".to_owned(), metrics.sink("late"))];
+        let (spool_bytes, person_every) = (plan.spool_bytes, plan.person_every);
+        let replan = Replan { claim, sinks, spool_bytes, person_every, compliance: None, done };
+        assert!(events.inbox.order(Box::new(replan), Instant::now() + CHANGED));
+        assert!(matches!(lanes.recv_timeout(CHANGED * 4), Err(crossbeam_channel::RecvTimeoutError::Disconnected)));
+        // The next one is.
+        let wanted = EventsPlan { person_every: Duration::from_secs(7), ..plan };
+        events.change(&wanted).unwrap();
+        assert_eq!(events.plan, wanted);
+        events.stop(Instant::now() + CHANGED);
+    }
+}

@@ -6,7 +6,7 @@
 //! camera's file says which, so that its address and its password change in one step. What an end in the middle leaves over
 //! is taken away at the next start ([`Written::tidy`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -105,11 +105,14 @@ impl Written {
     }
 
     /// Takes away what an end in the middle of a change has left over: files that were being written, and passwords of no
-    /// camera. Nothing else: only names that are given here, and that no file beside them mentions. Gives their names.
+    /// camera. Nothing else: only names that are given here, that no file beside them mentions, and that the configuration
+    /// does not read (`used`). Gives their names.
     ///
     /// # Errors
     /// The folder cannot be read, or changed.
-    pub fn tidy(&self) -> io::Result<Vec<String>> {
+    pub fn tidy(&self, used: &BTreeSet<PathBuf>) -> io::Result<Vec<String>> {
+        let used: BTreeSet<PathBuf> = used.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        let in_use = |name: &String| self.folder.join(name).canonicalize().is_ok_and(|path| used.contains(&path));
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
@@ -126,7 +129,7 @@ impl Written {
             let begun = name.strip_prefix('.').and_then(|name| name.strip_suffix(NEW));
             let begun = begun.is_some_and(|name| camera_of(name).is_some() || self.pattern.matches(name));
             let nobodys = camera_of(&name).is_some() && !texts.iter().any(|text| text.contains(&name));
-            if begun || nobodys {
+            if (begun || nobodys) && !in_use(&name) {
                 remove(&self.folder.join(&name))?;
                 gone.push(name);
             }
@@ -378,17 +381,20 @@ mod tests {
         let kept = written.kept("gate").unwrap();
         let stays =
             ["yard.yaml", "yard.password", "hall.0123456789ab.password", "notes.new", ".vimrc", "a.0123.password"];
+        let used = folder.path().join("main.aaaaaaaaaaaa.password");
+        fs::write(&used, "of a camera in the main file").unwrap();
         let goes = [".gate.0123456789ab.password.new", ".gate.yaml.new", "gone.0123456789ab.password"];
         for name in stays.iter().chain(&goes) {
             fs::write(folder.path().join(name), "x").unwrap();
         }
         fs::write(folder.path().join("yard.yaml"), "password_file: hall.0123456789ab.password").unwrap();
-        let mut gone = written.tidy().unwrap();
+        let mut gone = written.tidy(&BTreeSet::from([used.clone()])).unwrap();
         gone.sort();
         assert_eq!(gone, goes);
         for name in stays.into_iter().chain(["gate.yaml", &kept]) {
             assert!(folder.path().join(name).exists(), "{name}");
         }
-        assert!(Written::of("none.d/*.yaml", folder.path()).unwrap().tidy().unwrap().is_empty());
+        assert!(used.exists());
+        assert!(Written::of("none.d/*.yaml", folder.path()).unwrap().tidy(&BTreeSet::new()).unwrap().is_empty());
     }
 }

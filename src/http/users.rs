@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ use super::{Shared, State, change, paging, session, tags};
 use crate::access::edit::{NewPassword, Objection, UserChange, check_user};
 use crate::access::{Access, Asked, Book, Caller, DigestForm, Grant, Role, Scope, User, UsersError};
 
+/// What of a name does not stand in a path as it is.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 /// Changes at a time: one is made, others may wait for it.
 pub(super) const EDITS: usize = 4;
 
@@ -158,7 +161,7 @@ pub(super) async fn add(
         })
     })
     .await?;
-    let place = [(header::LOCATION, format!("/api/v1/users/{}", escaped(&name)))];
+    let place = [(header::LOCATION, format!("/api/v1/users/{}", utf8_percent_encode(&name, ESCAPED)))];
     Ok((StatusCode::CREATED, place, shown(&state, &name)?).into_response())
 }
 
@@ -194,6 +197,11 @@ pub(super) async fn change(
             let mut said = said(&asked.whom, &grant);
             if again {
                 said += ", another password";
+            }
+            match changed.rtsp_digest {
+                Some(true) => said += ", with a form for Digest",
+                Some(false) => said += ", without a form for Digest",
+                None => {}
             }
             let grant = Some(grant).filter(|grant| *grant != before);
             let change = UserChange { grant, password, rtsp_digest: changed.rtsp_digest };
@@ -275,13 +283,6 @@ fn as_seen<'a>(state: &State, book: &'a Book, name: &str, seen: Option<&[String]
 pub(super) fn said(whom: &str, grant: &Grant) -> String {
     let labels = if grant.scope.is_whole() { String::new() } else { format!(", {}", grant.scope) };
     format!("{whom}: {}{labels}", grant.role)
-}
-
-/// A name as it stands in a path.
-fn escaped(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let escape = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    name.bytes().map(escape).collect()
 }
 
 pub(super) fn problem(objection: &Objection) -> Problem {
